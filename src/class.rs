@@ -1,0 +1,78 @@
+//! What becomes of an error: the one map from a failure to the exit status of
+//! a program, the reply of the server, and the choice between retry and bounce.
+
+/// The kind of a failure. Every error of the library answers with one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The command line is wrong (EX_USAGE, 64).
+    Usage,
+    /// The caller's data is wrong: a malformed address, a control character (EX_DATAERR, 65).
+    Data,
+    /// The input is missing or unreadable (EX_NOINPUT, 66).
+    NoInput,
+    /// The recipient does not exist (EX_NOUSER, 67).
+    NoUser,
+    /// The recipient's host does not exist (EX_NOHOST, 68).
+    NoHost,
+    /// Refused for good: policy, size, the other side's 5yz (EX_UNAVAILABLE, 69).
+    Unavailable,
+    /// A defect of ours (EX_SOFTWARE, 70).
+    Software,
+    /// The system refuses a basic service: no memory, no process (EX_OSERR, 71).
+    OsErr,
+    /// A file of ours cannot be created (EX_CANTCREAT, 73).
+    CantCreate,
+    /// A hard error of the disk (EX_IOERR, 74).
+    Io,
+    /// May work later: disk full, a 4yz, a time-out (EX_TEMPFAIL, 75).
+    Temporary,
+    /// The other side broke the protocol (EX_PROTOCOL, 76).
+    Protocol,
+    /// Not allowed for this user (EX_NOPERM, 77).
+    Permission,
+    /// The configuration is unreadable or wrong (EX_CONFIG, 78).
+    Config,
+}
+
+impl Class {
+    /// Exit status, as in sysexits.h.
+    pub const fn exit_status(self) -> u8 {
+        self.row().0
+    }
+
+    /// Code and enhanced status code of an SMTP reply about this failure
+    /// (RFC 5321 section 4.2, RFC 3463).
+    pub const fn reply(self) -> (u16, (u8, u16, u16)) {
+        self.row().1
+    }
+
+    /// True where a later attempt may succeed, so that the message stays
+    /// queued; false where the sender must be told now.
+    pub const fn is_transient(self) -> bool {
+        self.reply().0 < 500
+    }
+
+    const fn row(self) -> (u8, (u16, (u8, u16, u16))) {
+        match self {
+            Class::Usage => (64, (501, (5, 5, 4))),
+            Class::Data => (65, (501, (5, 5, 2))),
+            Class::NoInput => (66, (451, (4, 3, 0))),
+            Class::NoUser => (67, (550, (5, 1, 1))),
+            Class::NoHost => (68, (550, (5, 1, 2))),
+            Class::Unavailable => (69, (554, (5, 0, 0))),
+            Class::Software => (70, (451, (4, 3, 0))),
+            Class::OsErr => (71, (451, (4, 3, 0))),
+            Class::CantCreate => (73, (451, (4, 3, 0))),
+            Class::Io => (74, (451, (4, 3, 0))),
+            Class::Temporary => (75, (451, (4, 3, 0))),
+            Class::Protocol => (76, (451, (4, 5, 0))),
+            Class::Permission => (77, (550, (5, 7, 1))),
+            Class::Config => (78, (451, (4, 3, 5))),
+        }
+    }
+}
+
+/// An error that knows its fate.
+pub trait Classify: std::error::Error {
+    fn class(&self) -> Class;
+}

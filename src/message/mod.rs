@@ -1,0 +1,11 @@
+//! Messages (RFC 5322): reading a header without touching its other bytes,
+//! completing what a local caller left out, trace fields, and bounces.
+
+pub mod addrlist;
+pub mod bounce;
+pub mod date;
+pub mod encode;
+pub mod header;
+pub mod input;
+pub mod submit;
+pub mod trace;

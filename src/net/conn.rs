@@ -1,0 +1,1 @@
+//! Connections: plain or TLS behind one type, with limits on time.

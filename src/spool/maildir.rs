@@ -1,0 +1,1 @@
+//! Delivery into somebody's Maildir (Q5): `tmp/`, fsync, link, fsync `new/`.
