@@ -5,7 +5,12 @@
 //! becomes the exit status of sysexits.h. For many items, [`Worst`] reports
 //! each and remembers the worst.
 
+pub mod human;
+pub mod mx;
 pub mod output;
+pub mod queue;
+pub mod verify;
+pub mod words;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -1,0 +1,56 @@
+//! `smtp-queue run`.
+
+use super::Context;
+use super::select::Filter;
+use crate::cli::{Done, Stop};
+use crate::deliver::{self, Mode};
+use crate::spool::Spool;
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Stay, and deliver what comes (a service)
+    #[arg(long, conflicts_with_all = ["drain", "all", "id", "sender", "recipient"])]
+    watch: bool,
+    /// Stay until nothing is left in the queue
+    #[arg(long, conflicts_with_all = ["all", "id", "sender", "recipient"])]
+    drain: bool,
+    /// Try messages that are not yet due as well
+    #[arg(long)]
+    all: bool,
+    /// Only this message, due or not (may be repeated)
+    #[arg(long, value_name = "ID")]
+    id: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+pub fn run(context: Context, options: &Options) -> Done {
+    let spool = deliver::open_spool(&context.config)?;
+    let mode = mode(&spool, options)?;
+    deliver::run(context.config, spool, mode)?;
+    Ok(())
+}
+
+fn mode(spool: &Spool, options: &Options) -> Result<Mode, Stop> {
+    if options.watch {
+        return Ok(Mode::Watch);
+    }
+    if options.drain {
+        return Ok(Mode::Drain);
+    }
+    let mut ids = Vec::new();
+    for prefix in &options.id {
+        ids.push(spool.find(prefix)?.id);
+    }
+    if !options.filter.is_empty() {
+        for entry in spool.list()? {
+            // What vanished or does not read right is the runner's business.
+            if spool.head(&entry).is_ok_and(|h| options.filter.takes(&h)) {
+                ids.push(entry.id);
+            }
+        }
+    } else if ids.is_empty() {
+        return Ok(Mode::Pass { all: options.all });
+    }
+    Ok(Mode::Only(ids))
+}
