@@ -81,8 +81,12 @@ impl Context {
     }
 }
 
-/// The program's body.
-pub fn main(args: Vec<OsString>) -> Done {
+/// The program's body. Called as `runq` it is `smtp-queue run`.
+pub fn main(mut args: Vec<OsString>) -> Done {
+    let name = std::env::args_os().next().unwrap_or_default();
+    if std::path::Path::new(&name).file_name() == Some("runq".as_ref()) {
+        args.insert(0, "run".into());
+    }
     let Cli { common, command } = super::parse(TOOL, args)?;
     let config = Config::load(&Overrides {
         config: common.config,
