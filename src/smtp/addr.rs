@@ -436,4 +436,4 @@ impl fmt::Display for ForwardPath {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -248,7 +248,9 @@ fn parse_orcpt(text: &str) -> Option<Orcpt> {
             xtext_decode(encoded)?
         },
     };
-    let is_sound = is_kind(kind) && !orcpt.address.is_empty() && text.len() <= MAX_ADDRESS;
+    // Measured as we print it, or our own envelope would not read back.
+    let is_sound =
+        is_kind(kind) && !orcpt.address.is_empty() && orcpt.to_string().len() <= MAX_ADDRESS;
     is_sound.then_some(orcpt)
 }
 
@@ -447,4 +449,4 @@ fn push_code_point(out: &mut String, c: char) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
