@@ -127,7 +127,9 @@ impl Check {
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:.3} {}", self.time, self.kind)?;
-        self.words.iter().try_for_each(|(k, v)| write!(f, " {k}={v}"))
+        self.words
+            .iter()
+            .try_for_each(|(k, v)| write!(f, " {k}={v}"))
     }
 }
 
@@ -175,7 +177,11 @@ pub(super) fn print(id: Id, envelope: &Envelope) -> Result<Printed> {
     }
     let mut out = Vec::with_capacity(64 * 1024);
     record(&mut out, ID, id.as_str())?;
-    record(&mut out, SENDER, &format!("{}{}", envelope.sender, envelope.params))?;
+    record(
+        &mut out,
+        SENDER,
+        &format!("{}{}", envelope.sender, envelope.params),
+    )?;
     for recipient in &envelope.recipients {
         let value = format!("<{}>{}", recipient.address, recipient.params);
         record(&mut out, RECIPIENT, &value)?;
@@ -187,12 +193,17 @@ pub(super) fn print(id: Id, envelope: &Envelope) -> Result<Printed> {
     if out.len() > MAX_HEAD {
         return invalid("an envelope that is too large");
     }
-    Ok(Printed { octets: out, check_at })
+    Ok(Printed {
+        octets: out,
+        check_at,
+    })
 }
 
 fn record(out: &mut Vec<u8>, name: &str, value: &str) -> Result<()> {
     if value.bytes().any(|b| b < b' ' || b == 127) {
-        return Err(SpoolError::Invalid(format!("a control character in {name}")));
+        return Err(SpoolError::Invalid(format!(
+            "a control character in {name}"
+        )));
     }
     if name.len() + 2 + value.len() > MAX_RECORD {
         return Err(SpoolError::Invalid(format!("{name} is too long")));
@@ -204,11 +215,6 @@ fn record(out: &mut Vec<u8>, name: &str, value: &str) -> Result<()> {
 }
 
 impl Printed {
-    /// The CRC-32C of the envelope: the check's value left out.
-    pub fn crc32c(&self) -> u32 {
-        crc_of_head(&self.octets, self.check_at)
-    }
-
     /// The check's value.
     pub fn value(check: &Check) -> [u8; CHECK_WIDTH] {
         let mut value = [b' '; CHECK_WIDTH];
@@ -219,7 +225,8 @@ impl Printed {
     }
 }
 
-fn crc_of_head(head: &[u8], check_at: usize) -> u32 {
+/// CRC-32C of an envelope, the check's value left out.
+pub(super) fn crc_of_head(head: &[u8], check_at: usize) -> u32 {
     let (before, rest) = head.split_at(check_at.min(head.len()));
     let after = rest.get(CHECK_WIDTH..).unwrap_or_default();
     crc32c::crc32c_append(crc32c::crc32c(before), after)

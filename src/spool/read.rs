@@ -151,9 +151,7 @@ impl Spool {
             Opened::Wrong(_, why) => return Err(SpoolError::Corrupt(id, why)),
         };
         let entry = at.entry().unwrap_or_else(|| entry.clone());
-        match head(&file, &entry)
-            .map_err(|e| SpoolError::io(format!("read message {id}"), e))?
-        {
+        match head(&file, &entry).map_err(|e| SpoolError::io(format!("read message {id}"), e))? {
             Reading::Right(parsed) => Ok((file, *parsed)),
             Reading::Wrong(why) => Err(SpoolError::Corrupt(id, why)),
         }
@@ -183,7 +181,10 @@ impl Spool {
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP) => Ok(Some(Opened::Wrong(at, "it is a symbolic link".to_owned()))),
             Err(Errno::NXIO) => Ok(Some(Opened::Wrong(at, "it is a socket".to_owned()))),
-            Err(e) => Err(SpoolError::io(format!("open {} in the spool", at.path()), e)),
+            Err(e) => Err(SpoolError::io(
+                format!("open {} in the spool", at.path()),
+                e,
+            )),
         }
     }
 }

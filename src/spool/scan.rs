@@ -216,9 +216,8 @@ impl Spool {
 
     /// Inode and device that a name leads to; `None`: there is none.
     pub(super) fn inode_at(&self, path: &str) -> Result<Option<(u64, u64)>> {
-        let stat = with_spool_group(|| {
-            rustix::fs::statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW)
-        });
+        let stat =
+            with_spool_group(|| rustix::fs::statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW));
         match stat {
             Ok(stat) => Ok(Some((stat.st_ino, stat.st_dev))),
             Err(Errno::NOENT) => Ok(None),

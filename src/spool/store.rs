@@ -157,7 +157,8 @@ impl Spool {
     /// Makes a directory's entries durable.
     pub(super) fn sync_dir(&self, dir: &str) -> Result<()> {
         with_spool_group(|| {
-            let fd = rustix::fs::openat(&self.root, dir, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+            let fd =
+                rustix::fs::openat(&self.root, dir, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
             rustix::fs::fsync(fd)
         })
         .map_err(|e| SpoolError::io(format!("sync {dir} of the spool"), e))
