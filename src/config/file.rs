@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, PartRoute, ROUTE_KEYS};
-use super::slot::Slot;
+use super::slot::{Slot, expected};
 use super::{Config, ConfigError};
 
 /// A file under reading.
@@ -43,9 +43,12 @@ impl File<'_> {
                     self.table(config, &name, inner)?;
                 }
                 (None, _) if section.is_empty() && is_section(&name) => {
-                    return Err(self.wrong(value.span(), "a section"));
+                    return Err(self.wrong(value.span(), &expected("a section")));
                 }
-                _ => return Err(self.unknown(key.span(), &name)),
+                (None, DeValue::Table(_)) => {
+                    return Err(self.unknown(key.span(), &name, &sections()));
+                }
+                _ => return Err(self.unknown(key.span(), &name, &names())),
             }
         }
         Ok(())
@@ -78,13 +81,14 @@ impl File<'_> {
         item: &Spanned<DeValue<'_>>,
     ) -> Result<crate::route::table::Route, ConfigError> {
         let Some(table) = item.get_ref().as_table() else {
-            return Err(self.wrong(item.span(), "a table for each route, [[route]]"));
+            let form = expected("a table for each route, [[route]]");
+            return Err(self.wrong(item.span(), &form));
         };
         let mut route = PartRoute::default();
         for (key, value) in table.iter() {
             let name = format!("route.{}", key.get_ref());
             if !ROUTE_KEYS.contains(&name.as_str()) {
-                return Err(self.unknown(key.span(), &name));
+                return Err(self.unknown(key.span(), &name, &ROUTE_KEYS));
             }
             keys::route(&mut route, key.get_ref(), value.get_ref())
                 .map_err(|what| self.wrong(value.span(), &what))?;
@@ -92,16 +96,16 @@ impl File<'_> {
         route.whole().map_err(|what| self.wrong(item.span(), &what))
     }
 
-    fn wrong(&self, span: Range<usize>, expected: &str) -> ConfigError {
-        self.error(Some(span), &format!("expected {expected}"))
+    fn wrong(&self, span: Range<usize>, what: &str) -> ConfigError {
+        self.error(Some(span), what)
     }
 
-    fn unknown(&self, span: Range<usize>, name: &str) -> ConfigError {
-        let advice = match nearest(name) {
+    fn unknown(&self, span: Range<usize>, name: &str, known: &[&str]) -> ConfigError {
+        let advice = match nearest(name, known) {
             Some(known) => format!("unknown key; the nearest known one is {known}"),
             None => "unknown key; see smtputils.conf(5) for the known ones".to_owned(),
         };
-        self.error(Some(span), &advice)
+        self.wrong(span, &advice)
     }
 
     fn error(&self, span: Option<Range<usize>>, what: &str) -> ConfigError {
@@ -118,24 +122,32 @@ impl File<'_> {
     }
 }
 
+fn names() -> Vec<&'static str> {
+    KEYS.iter().map(|k| k.name).collect()
+}
+
+fn sections() -> Vec<&'static str> {
+    let before = |k: &Key| k.name.split_once('.').map(|(section, _)| section);
+    KEYS.iter().filter_map(before).chain(["route"]).collect()
+}
+
 fn is_section(name: &str) -> bool {
-    KEYS.iter()
-        .any(|k| k.name.split_once('.').is_some_and(|(s, _)| s == name))
+    name != "route" && sections().contains(&name)
 }
 
 /// The known name with the smallest edit distance, if any comes near: at most
-/// half of the name differs. A name in the wrong section counts by its last part.
-fn nearest(name: &str) -> Option<&'static str> {
+/// half of it differs. A name in the wrong section counts by its last part.
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let last = |n: &str| n.rsplit('.').next().map(str::to_owned);
-    let known = KEYS.iter().map(|k| k.name).chain(ROUTE_KEYS);
-    known
-        .map(|k| match last(k) == last(name) {
-            true => (1, k),
-            false => (distance(name, k), k),
-        })
-        .min_by_key(|(far, _)| *far)
-        .filter(|(far, k)| *far <= k.len().max(2) / 2)
-        .map(|(_, k)| k)
+    let far = |k: &str| match last(k) == last(name) {
+        true => 1,
+        false => distance(name, k),
+    };
+    let (far, nearest) = known
+        .iter()
+        .map(|k| (far(k), *k))
+        .min_by_key(|(far, _)| *far)?;
+    (far <= nearest.len().max(2) / 2).then_some(nearest)
 }
 
 /// Levenshtein's distance; long names count as far, so that a hostile file

@@ -1,8 +1,9 @@
 //! The one table of settings, and the checks of their values.
 
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 
-use super::slot::Slot;
+use super::slot::{Slot, Wrong, expected};
 use super::value::LONGEST;
 use super::{Config, slot};
 use crate::route::domain_key;
@@ -86,12 +87,14 @@ pub const KEYS: &[Key] = keys! {
     "route" = "", "routes, see ROUTES", |c| Slot::Routes(&mut c.routes);
 };
 
-/// What was expected instead.
-type Wrong = String;
+/// What another part reads, with its words where it is wrong.
+pub fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Wrong> {
+    text.parse::<T>().map_err(|e| e.to_string())
+}
 
 /// A domain's key (as of [`domain_key`]).
 pub fn domain(text: &str) -> Result<String, Wrong> {
-    let wrong = |_| "a domain name".to_owned();
+    let wrong = |_| expected("a domain name");
     domain_key(&Domain::parse(text).map_err(wrong)?).map_err(wrong)
 }
 
@@ -102,7 +105,7 @@ pub fn address(text: &str) -> Result<String, Wrong> {
     };
     whole
         .map(|_| text.to_owned())
-        .map_err(|_| "an address or a local part".to_owned())
+        .map_err(|_| expected("an address or a local part"))
 }
 
 /// A name that can be a user's, a local part or a word: printable, no blanks.
@@ -110,7 +113,7 @@ pub fn user(text: &str) -> Result<String, Wrong> {
     let plain = !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
     plain
         .then(|| text.to_owned())
-        .ok_or_else(|| "a name without blanks".to_owned())
+        .ok_or_else(|| expected("a name without blanks"))
 }
 
 /// `127.0.0.1`, `127.0.0.1:5353`, `[::1]`, `[::1]:53`, `::1`.
@@ -120,44 +123,37 @@ pub fn server(text: &str) -> Result<SocketAddr, Wrong> {
     match (text.parse(), address) {
         (Ok(with_port), _) => Ok(with_port),
         (_, Ok(address)) => Ok(SocketAddr::new(address, 53)),
-        _ => Err("an address like 127.0.0.1, 127.0.0.1:5353 or [::1]".to_owned()),
+        _ => Err(expected(
+            "an address like 127.0.0.1, 127.0.0.1:5353 or [::1]",
+        )),
     }
 }
 
 /// What the server makes of it is its own matter; here only: one printable word.
 pub fn listen(text: &str) -> Result<String, Wrong> {
-    user(text).map_err(|_| "an address to listen on, like 0.0.0.0:25 or [::]:25".to_owned())
-}
-
-fn transport(text: &str) -> Result<Transport, Wrong> {
-    text.parse::<Transport>().map_err(|e| {
-        let words = e.to_string();
-        words
-            .strip_prefix("expected ")
-            .map_or(words.clone(), str::to_owned)
-    })
+    user(text).map_err(|_| expected("an address to listen on, like 0.0.0.0:25 or [::]:25"))
 }
 
 /// A transport for local mailboxes. `mx:` or a next hop would send local mail
 /// in a circle, so it has to be written as a route.
 pub fn local(text: &str) -> Result<Transport, Wrong> {
-    match transport(text)? {
-        Transport::Mx | Transport::Smtp { .. } => {
-            Err("maildir:, mbox:, discard:, error: or hold: for local mailboxes".to_owned())
-        }
+    match parsed(text)? {
+        Transport::Mx | Transport::Smtp { .. } => Err(expected(
+            "maildir:, mbox:, discard:, error: or hold: for local mailboxes",
+        )),
         local => Ok(local),
     }
 }
 
 /// The TLS policy is filled in when all is read.
 pub fn smarthost(text: &str) -> Result<Route, Wrong> {
-    match transport(text)? {
+    match parsed(text)? {
         transport @ Transport::Smtp { .. } => Ok(Route {
             matches: vec!["*".to_owned()],
             transport,
             tls: TlsPolicy::Opportunistic,
         }),
-        _ => Err("smtp://host, smtps://host or submission://host".to_owned()),
+        _ => Err(expected("smtp://host, smtps://host or submission://host")),
     }
 }
 
@@ -169,15 +165,14 @@ pub fn route(
 ) -> Result<(), Wrong> {
     match name {
         "match" => {
-            let form = |_| "a domain, .domain, user@domain or *".to_owned();
+            let form = |_| expected("a domain, .domain, user@domain or *");
             route.matches = slot::list(value, |v| pattern(slot::text(v)?).map_err(form))?;
         }
-        "to" => route.transport = Some(transport(slot::text(value)?)?),
+        "to" => route.transport = Some(parsed(slot::text(value)?)?),
         "tls" => {
-            let wrong = |_| "none, opportunistic or required".to_owned();
-            route.tls = slot::text(value)?.parse().map_err(wrong)?;
+            route.tls = parsed(slot::text(value)?)?;
         }
-        _ => return Err("match, to or tls".to_owned()),
+        _ => return Err(expected("match, to or tls")),
     }
     Ok(())
 }
@@ -198,7 +193,7 @@ impl PartRoute {
                 transport,
                 tls: self.tls,
             }),
-            _ => Err("match and to in every route".to_owned()),
+            _ => Err(expected("match and to in every route")),
         }
     }
 }

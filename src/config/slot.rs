@@ -46,12 +46,16 @@ pub enum Slot<'a> {
     Routes(&'a mut Vec<Route>),
 }
 
-/// What was expected instead; goes behind `expected`.
-type Wrong = String;
+/// What was expected instead. Never repeats what stands in the file: it may be
+/// another file than was meant.
+pub type Wrong = String;
+
+pub fn expected(what: &str) -> Wrong {
+    format!("expected {what}")
+}
 
 impl Slot<'_> {
-    /// Takes the value over, or tells what was expected. Never repeats what
-    /// stands in the file: it may be another file than was meant.
+    /// Takes the value over, or tells what was expected.
     pub fn set(self, value: &DeValue<'_>) -> Result<(), Wrong> {
         match self {
             Slot::Domain(s) => *s = keys::domain(text(value)?)?,
@@ -59,7 +63,7 @@ impl Slot<'_> {
             Slot::Address(s) => *s = keys::address(text(value)?)?,
             Slot::User(s) => *s = keys::user(text(value)?)?,
             Slot::Words(s) => *s = list(value, |v| keys::user(text(v)?))?,
-            Slot::Flag(s) => *s = value.as_bool().ok_or("true or false")?,
+            Slot::Flag(s) => *s = value.as_bool().ok_or_else(|| expected("true or false"))?,
             Slot::Duration(s, range) => *s = duration(value, range)?,
             Slot::Size(s, range) => *s = size(value, range)?,
             Slot::Count(s, range) => *s = to(whole(value, range)?)?,
@@ -74,10 +78,10 @@ impl Slot<'_> {
             Slot::Servers(s) => *s = list(value, |v| keys::server(text(v)?))?,
             Slot::Listen(s) => *s = list(value, |v| keys::listen(text(v)?))?,
             Slot::Log(s) => *s = log(text(value)?)?,
-            Slot::Tls(s) => *s = strip(text(value)?.parse())?,
+            Slot::Tls(s) => *s = keys::parsed(text(value)?)?,
             Slot::Local(s) => *s = keys::local(text(value)?)?,
             Slot::Smarthost(s) => *s = Some(keys::smarthost(text(value)?)?),
-            Slot::Routes(_) => return Err("a table for each route, [[route]]".to_owned()),
+            Slot::Routes(_) => return Err(expected("a table for each route, [[route]]")),
         }
         Ok(())
     }
@@ -89,9 +93,9 @@ impl Slot<'_> {
             Slot::Domains(s) | Slot::Words(s) | Slot::Listen(s) => array(s),
             Slot::Flag(s) => s.to_string(),
             Slot::Duration(s, _) => quoted(duration_text(*s)),
-            Slot::Size(s, _) => quoted(size_text(*s)),
+            Slot::Size(s, _) => octets(*s),
             Slot::Count(s, _) => s.to_string(),
-            Slot::Octets(s, _) => quoted(size_text(*s as u64)),
+            Slot::Octets(s, _) => octets(*s as u64),
             Slot::Number(s, _) => s.to_string(),
             Slot::Port(s) => s.to_string(),
             Slot::Float(s, _) => format!("{s:?}"),
@@ -118,6 +122,13 @@ fn route_text(route: &Route) -> String {
     )
 }
 
+fn octets(size: u64) -> String {
+    match size_text(size) {
+        plain if plain == size.to_string() => plain,
+        text => quoted(text),
+    }
+}
+
 /// A TOML basic string.
 fn quoted(value: impl std::fmt::Display) -> String {
     let mut text = String::from("\"");
@@ -137,7 +148,7 @@ fn array<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
 }
 
 pub fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
-    value.as_str().ok_or_else(|| "text in quotes".to_owned())
+    value.as_str().ok_or_else(|| expected("text in quotes"))
 }
 
 /// An array, or one value for an array of one.
@@ -160,11 +171,11 @@ fn whole(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<u64, Wrong> 
     let (low, high) = (*range.start(), *range.end());
     number(value)
         .filter(|n| range.contains(n))
-        .ok_or_else(|| format!("a whole number from {low} to {high}"))
+        .ok_or_else(|| format!("expected a whole number from {low} to {high}"))
 }
 
 fn to<T: TryFrom<u64>>(number: u64) -> Result<T, Wrong> {
-    T::try_from(number).map_err(|_| "a smaller number".to_owned())
+    T::try_from(number).map_err(|_| expected("a smaller number"))
 }
 
 fn float(value: &DeValue<'_>, range: RangeInclusive<f64>) -> Result<f64, Wrong> {
@@ -174,7 +185,13 @@ fn float(value: &DeValue<'_>, range: RangeInclusive<f64>) -> Result<f64, Wrong> 
         _ => "",
     };
     let number = text.parse().ok().filter(|n| range.contains(n));
-    number.ok_or_else(|| format!("a number from {} to {}", range.start(), range.end()))
+    number.ok_or_else(|| {
+        format!(
+            "expected a number from {} to {}",
+            range.start(),
+            range.end()
+        )
+    })
 }
 
 fn duration(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<Duration, Wrong> {
@@ -186,7 +203,7 @@ fn duration(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<Duration,
         .ok_or_else(|| {
             let [low, high] = [*range.start(), *range.end()].map(Duration::from_secs);
             let (low, high) = (duration_text(low), duration_text(high));
-            format!("a duration like \"1h30m\", or whole seconds, from {low} to {high}")
+            format!("expected a duration like \"1h30m\", or whole seconds, from {low} to {high}")
         })
 }
 
@@ -197,7 +214,7 @@ fn size(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<u64, Wrong> {
     };
     read.filter(|n| range.contains(n)).ok_or_else(|| {
         let (low, high) = (size_text(*range.start()), size_text(*range.end()));
-        format!("a size like \"50M\", or octets, from {low} to {high}")
+        format!("expected a size like \"50M\", or octets, from {low} to {high}")
     })
 }
 
@@ -206,27 +223,17 @@ fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     let plain = path.is_absolute() && !text(value)?.contains('\0');
     plain
         .then_some(path)
-        .ok_or_else(|| "an absolute path".to_owned())
+        .ok_or_else(|| expected("an absolute path"))
 }
 
 fn network(value: &DeValue<'_>) -> Result<Network, Wrong> {
-    strip(text(value)?.parse())
-}
-
-/// The words behind `expected` of another part's error.
-fn strip<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, Wrong> {
-    result.map_err(|e| {
-        let words = e.to_string();
-        words
-            .strip_prefix("expected ")
-            .map_or(words.clone(), str::to_owned)
-    })
+    keys::parsed(text(value)?)
 }
 
 fn log(text: &str) -> Result<LogTo, Wrong> {
     const ALL: [LogTo; 4] = [LogTo::Auto, LogTo::Stderr, LogTo::Syslog, LogTo::None];
     let named = ALL.into_iter().find(|to| log_name(*to) == text);
-    named.ok_or_else(|| "auto, stderr, syslog or none".to_owned())
+    named.ok_or_else(|| expected("auto, stderr, syslog or none"))
 }
 
 fn log_name(to: LogTo) -> &'static str {
