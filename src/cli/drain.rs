@@ -137,7 +137,11 @@ fn program() -> Result<PathBuf, String> {
         return Ok(beside);
     };
     let in_bin = prefix.join("bin/smtp-queue");
-    Ok(if !beside.exists() && in_bin.exists() { in_bin } else { beside })
+    Ok(if !beside.exists() && in_bin.exists() {
+        in_bin
+    } else {
+        beside
+    })
 }
 
 fn not_started(text: String) -> Stop {

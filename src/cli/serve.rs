@@ -72,12 +72,20 @@ pub fn run(args: Vec<OsString>) -> Done {
 }
 
 fn plan(args: Args) -> Result<Plan, Stop> {
-    let over = Overrides { config: args.config.clone(), spool: args.spool, privileged: sys::is_privileged() };
+    let over = Overrides {
+        config: args.config.clone(),
+        spool: args.spool,
+        privileged: sys::is_privileged(),
+    };
     let mut config = Config::load(&over)?;
     if let Some(hostname) = args.hostname {
         config.hostname = hostname;
     }
-    config.serve.relay_from.extend(args.relay_from);
+    for text in args.relay_from {
+        let network = text.parse();
+        let wrong = |e| Stop::usage(format!("--relay-from {text}: {e}"));
+        config.serve.relay_from.push(network.map_err(wrong)?);
+    }
     config.tls.certificate = args.tls_certificate.or(config.tls.certificate);
     config.tls.key = args.tls_key.or(config.tls.key);
     if !args.listen.is_empty() {
@@ -86,19 +94,34 @@ fn plan(args: Args) -> Result<Plan, Stop> {
     let endpoints = if args.stdin {
         Vec::new()
     } else {
-        config.serve.listen.iter().map(|text| text.parse()).collect::<Result<_, _>>()?
+        config
+            .serve
+            .listen
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>()?
     };
     if endpoints.is_empty() && !args.stdin {
-        return Err(Stop::usage("nothing to listen on: give --listen HOST:PORT, or --stdin"));
+        return Err(Stop::usage(
+            "nothing to listen on: give --listen HOST:PORT, or --stdin",
+        ));
     }
     let has_tls = config.tls.certificate.is_some();
     if has_tls != config.tls.key.is_some() {
-        return Err(Stop::usage("a certificate and its key come together: --tls-certificate, --tls-key"));
+        return Err(Stop::usage(
+            "a certificate and its key come together: --tls-certificate, --tls-key",
+        ));
     }
     if !has_tls && endpoints.iter().any(|e: &Endpoint| e.implicit_tls) {
-        return Err(Stop::usage("smtps:// needs --tls-certificate and --tls-key"));
+        return Err(Stop::usage(
+            "smtps:// needs --tls-certificate and --tls-key",
+        ));
     }
-    Ok(Plan { config, config_file: args.config, endpoints })
+    Ok(Plan {
+        config,
+        config_file: args.config,
+        endpoints,
+    })
 }
 
 fn serve_network(plan: &Plan) -> Done {
@@ -107,7 +130,7 @@ fn serve_network(plan: &Plan) -> Done {
         listeners.extend(endpoint.bind()?);
     }
     let acceptor = acceptor(&plan.config)?;
-    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan))?;
+    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
     tell(&listeners)?;
     let stopped = service::run(&plan.config, desk, listeners, acceptor);
     stopped.map_err(|e| Stop::new(Class::OsErr, format!("cannot serve: {e}")))
@@ -120,7 +143,7 @@ fn serve_stdin(plan: &Plan) -> Done {
         Some(_) => acceptor(&plan.config)?,
         None => None,
     };
-    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan))?;
+    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
     match socket {
         None => Ok(local::run_server(&plan.config, &desk)?),
         Some(socket) => {
