@@ -66,7 +66,9 @@ fn by_name(tool: &str) -> Result<Mode, Stop> {
     match tool {
         "mailq" => Ok(Mode::List),
         "newaliases" => Ok(Mode::Newaliases),
-        "smtpd" => Err(Stop::usage("the server is a program of its own: smtp-serve")),
+        "smtpd" => Err(Stop::usage(
+            "the server is a program of its own: smtp-serve",
+        )),
         _ => Ok(Mode::Submit),
     }
 }
