@@ -22,6 +22,9 @@ use crate::spool::{Envelope, Origin, Recipient, Spool};
 /// Unknown recipients of a session before it is sent away (R3).
 const MAX_UNKNOWN: u32 = 15;
 
+/// Told that mail is in the spool.
+pub type Committed = Box<dyn Fn(&Spool) + Send + Sync>;
+
 /// What all sessions of a process share.
 pub struct Desk {
     pub spool: Spool,
@@ -31,7 +34,7 @@ pub struct Desk {
     /// Free octets of the disk below which mail waits at the sender's.
     pub reserve: u64,
     /// Called after each commit: somebody must deliver it.
-    pub committed: Box<dyn Fn(&Spool) + Send + Sync>,
+    pub committed: Committed,
 }
 
 /// The user at the other end of `-bs`.
@@ -79,8 +82,6 @@ pub struct Intake<'s> {
     /// Complete headers in this user's name.
     caller: Option<Caller>,
     unknown: u32,
-    /// Recipients as they will be delivered, in the order of the transaction.
-    recipients: Vec<Mailbox>,
     incoming: Option<Incoming<'s>>,
 }
 
@@ -92,7 +93,7 @@ impl<'s> Intake<'s> {
             client,
             caller: None,
             unknown: 0,
-            recipients: Vec::new(),
+
             incoming: None,
         }
     }
@@ -107,24 +108,22 @@ impl<'s> Intake<'s> {
     }
 
     fn begin(
-        &mut self,
+        &self,
         transaction: &Transaction,
         hello: Option<&Hello>,
         tls: Option<&str>,
     ) -> Result<Incoming<'s>, Reply> {
         let now = Timestamp::now();
-        let addresses = std::mem::take(&mut self.recipients);
-        let params = transaction
-            .recipients
-            .iter()
-            .map(|(_, params)| params.clone());
         let envelope = Envelope {
             sender: transaction.reverse_path.clone(),
             params: transaction.params.clone(),
-            recipients: addresses
-                .into_iter()
-                .zip(params)
-                .map(|(address, params)| Recipient { address, params })
+            recipients: transaction
+                .recipients
+                .iter()
+                .map(|(path, params)| Recipient {
+                    address: self.desk.policy.mailbox(&self.client, path),
+                    params: params.clone(),
+                })
                 .collect(),
             origin: self.origin(hello, tls.is_some(), now),
         };
@@ -227,16 +226,11 @@ impl<'s> Intake<'s> {
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         free < self.desk.reserve.saturating_add(announced)
     }
-
-    fn clear(&mut self) {
-        self.recipients = Vec::new();
-        self.incoming = None;
-    }
 }
 
 impl Handler for Intake<'_> {
     fn mail(&mut self, _path: &ReversePath, params: &MailParams) -> Answer {
-        self.clear();
+        self.incoming = None;
         if self.is_disk_full(params.size.unwrap_or(0)) {
             return Answer::Reply(content::no_room());
         }
@@ -245,10 +239,7 @@ impl Handler for Intake<'_> {
 
     fn rcpt(&mut self, path: &ForwardPath, _params: &RcptParams) -> Answer {
         let reply = match self.desk.policy.rcpt(&self.client, path) {
-            Verdict::Take(mailbox) => {
-                self.recipients.push(mailbox);
-                return Answer::Yes;
-            }
+            Verdict::Take => return Answer::Yes,
             Verdict::Refuse(reply) => reply,
             Verdict::Unknown(reply) => {
                 self.unknown = self.unknown.saturating_add(1);
@@ -309,7 +300,7 @@ impl Handler for Intake<'_> {
     }
 
     fn discard(&mut self) {
-        self.clear();
+        self.incoming = None;
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Instant;
 
-use super::intake::{self, Caller, Desk, Intake};
+use super::intake::{self, Caller, Committed, Desk, Intake};
 use super::policy::{Client, Policy};
 use crate::class::{Class, Classify};
 use crate::config::{Config, ConfigError};
@@ -60,11 +60,19 @@ pub fn run(
     }
 }
 
+/// Runs one session of the server proper on descriptors 0 and 1, for a program
+/// that speaks to us through a pipe: nothing is completed, the line ends are as
+/// strict as on the network, only relaying is free and nobody is hurried.
+pub fn run_server(config: &Config, desk: &Desk) -> Result<(), LocalError> {
+    let mut intake = Intake::new(desk, Client::default());
+    session(config, false, &mut intake, &mut Standard)
+}
+
 /// What sessions share, from the configuration.
 pub fn desk(
     config: &Config,
     spool: Spool,
-    committed: Box<dyn Fn(&Spool) + Send + Sync>,
+    committed: Committed,
 ) -> Result<Desk, ConfigError> {
     let (aliases, faults) = crate::config::load_aliases(config);
     for fault in faults {

@@ -34,7 +34,8 @@ enum Users {
 /// The answer to RCPT.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    Take(Mailbox),
+    /// As [`Policy::mailbox`] has it.
+    Take,
     /// No such user: counted, for somebody may be guessing (R3).
     Unknown(Reply),
     Refuse(Reply),
@@ -99,20 +100,20 @@ impl Policy {
             return Verdict::Refuse(Reply::new(550, (5, 7, 1), text));
         }
         if local && self.is_alias(&mailbox.local) {
-            return Verdict::Take(mailbox);
+            return Verdict::Take;
         }
         match self.table.decide(&mailbox).transport {
             Transport::Error(status, text) => Verdict::Refuse(refusal(status, text)),
             Transport::Maildir(_) | Transport::Mbox(_) if !self.is_user(&mailbox.local) => {
                 Verdict::Unknown(Reply::new(550, (5, 1, 1), "no such user here"))
             }
-            _ => Verdict::Take(mailbox),
+            _ => Verdict::Take,
         }
     }
 
-    /// `<Postmaster>` gets a domain; an address literal that is our own address
-    /// becomes our domain (SV-23, SV-26).
-    fn mailbox(&self, client: &Client, path: &ForwardPath) -> Mailbox {
+    /// The recipient as it is queued: `<Postmaster>` gets a domain; an address
+    /// literal that is our own address becomes our domain (SV-23, SV-26).
+    pub fn mailbox(&self, client: &Client, path: &ForwardPath) -> Mailbox {
         let ours = |local: &str| Mailbox {
             local: local.to_string(),
             domain: Domain::Name(self.local_domain.clone()),
