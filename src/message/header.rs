@@ -164,15 +164,16 @@ impl Scanner {
 
     /// The input is over. A last line that has no colon is no field.
     pub fn finish(&mut self) -> End {
-        let all = End {
-            header: self.seen,
-            body: self.seen,
-        };
-        match self.place {
+        let end = match self.place {
             Place::Done(end) => end,
             Place::BlankLine | Place::Name(_) | Place::Colon => self.no_field(),
-            Place::LineStart | Place::Mbox | Place::Rest => all,
-        }
+            Place::LineStart | Place::Mbox | Place::Rest => End {
+                header: self.seen,
+                body: self.seen,
+            },
+        };
+        self.place = Place::Done(end);
+        end
     }
 
     /// The end, once it is known.

@@ -131,8 +131,11 @@ impl LineEnds {
         let Some(scanner) = self.header.as_mut().filter(|_| self.in_header) else {
             return false;
         };
-        let leads = self.at_line_start && scanner.is_before_fields();
-        if leads || (scanner.is_undecided() && next != b':') {
+        if self.at_line_start && scanner.is_before_fields() {
+            // A blank line ends the header that never began.
+            return false;
+        }
+        if scanner.is_undecided() && next != b':' {
             scanner.no_field();
             self.in_header = false;
         }
