@@ -29,7 +29,10 @@ impl Handler for Counter {
         Answer::Yes
     }
     fn rcpt(&mut self, path: &ForwardPath, _: &RcptParams) -> Answer {
-        assert!(!path.to_string().contains("defect"), "a defect in the handler");
+        assert!(
+            !path.to_string().contains("defect"),
+            "a defect in the handler"
+        );
         Answer::Yes
     }
     fn data(&mut self, _: &Session, _: Option<&str>) -> Answer {
@@ -71,13 +74,21 @@ const USUAL: Wish = Wish {
 };
 
 fn start(wish: Wish) -> Server {
-    let endpoint = Endpoint { host_port: "127.0.0.1:0".into(), implicit_tls: wish.implicit_tls };
+    let endpoint = Endpoint {
+        host_port: "127.0.0.1:0".into(),
+        implicit_tls: wish.implicit_tls,
+    };
     let listeners = endpoint.bind().unwrap();
     let address = listeners[0].address;
     let (certificate, key) = self_signed("mx.example");
     let settings = Settings {
         hostname: "mx.example".into(),
-        caps: Caps { pipelining: true, starttls: true, enhanced: true, ..Caps::default() },
+        caps: Caps {
+            pipelining: true,
+            starttls: true,
+            enhanced: true,
+            ..Caps::default()
+        },
         local: false,
         max_recipients: 100,
         max_errors: 10,
@@ -101,11 +112,18 @@ fn start(wish: Wish) -> Server {
     let counter = Counter::default();
     let taken = counter.taken.clone();
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(service.run(listeners, move |_| counter.clone(), async move {
-        let _ = stopped.await;
-        stopper
-    }));
-    Server { address, taken, stop, ended }
+    let ended = tokio::spawn(
+        service.run(listeners, move |_| counter.clone(), async move {
+            let _ = stopped.await;
+            stopper
+        }),
+    );
+    Server {
+        address,
+        taken,
+        stop,
+        ended,
+    }
 }
 
 struct Client<S>(BufReader<S>);
@@ -119,7 +137,9 @@ impl Client<TcpStream> {
     }
 
     async fn silent(server: &Server) -> Client<TcpStream> {
-        Client(BufReader::new(TcpStream::connect(server.address).await.unwrap()))
+        Client(BufReader::new(
+            TcpStream::connect(server.address).await.unwrap(),
+        ))
     }
 }
 
@@ -132,7 +152,10 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
     /// One line; empty at the end.
     async fn line(&mut self) -> String {
         let mut line = String::new();
-        timeout(PATIENCE, self.0.read_line(&mut line)).await.unwrap().unwrap();
+        timeout(PATIENCE, self.0.read_line(&mut line))
+            .await
+            .unwrap()
+            .unwrap();
         line.trim_end().to_string()
     }
 
@@ -153,7 +176,8 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
 
     /// Greets, names sender and recipient, and is told to go on.
     async fn begin(&mut self) {
-        self.say("EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n").await;
+        self.say("EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n")
+            .await;
         self.say("RCPT TO:<c@d.example>\r\nDATA\r\n").await;
         for code in ["250", "250", "250", "354"] {
             let reply = self.reply().await;
@@ -164,7 +188,12 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
 
 fn run<F: Future>(test: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().unwrap().block_on(test)
+    builder
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test)
 }
 
 #[test]
@@ -174,10 +203,18 @@ fn a_defect_ends_one_session_only() {
         let mut other = Client::new(&server).await;
         other.begin().await;
         let mut victim = Client::new(&server).await;
-        victim.say("EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<defect@d.example>\r\n").await;
+        victim
+            .say("EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<defect@d.example>\r\n")
+            .await;
         while !victim.line().await.is_empty() {}
         assert!(other.ask("text\r\n.\r\n").await.starts_with("250"));
-        assert!(Client::new(&server).await.ask("QUIT\r\n").await.starts_with("221"));
+        assert!(
+            Client::new(&server)
+                .await
+                .ask("QUIT\r\n")
+                .await
+                .starts_with("221")
+        );
     });
 }
 
@@ -195,7 +232,11 @@ fn sv_61_stopping_ends_idle_sessions_and_lets_transactions_finish() {
         assert!(busy.ask("text\r\n.\r\n").await.starts_with("250"));
         assert!(busy.line().await.starts_with("421 4.3.2"));
         drop(busy);
-        timeout(PATIENCE, server.ended).await.unwrap().unwrap().unwrap();
+        timeout(PATIENCE, server.ended)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
         assert_eq!(server.taken.load(Ordering::SeqCst), 1);
         assert!(TcpStream::connect(server.address).await.is_err());
     });
@@ -204,7 +245,10 @@ fn sv_61_stopping_ends_idle_sessions_and_lets_transactions_finish() {
 #[test]
 fn d4_too_many_sessions_are_told_so_and_places_come_back() {
     run(async {
-        let server = start(Wish { per_address: 2, ..USUAL });
+        let server = start(Wish {
+            per_address: 2,
+            ..USUAL
+        });
         let mut one = Client::new(&server).await;
         let _two = Client::new(&server).await;
         let mut three = Client::silent(&server).await;
@@ -217,7 +261,10 @@ fn d4_too_many_sessions_are_told_so_and_places_come_back() {
             greeting = Client::silent(&server).await.line().await;
         }
 
-        let server = start(Wish { sessions: 1, ..USUAL });
+        let server = start(Wish {
+            sessions: 1,
+            ..USUAL
+        });
         let _one = Client::new(&server).await;
         let mut two = Client::silent(&server).await;
         assert!(two.line().await.starts_with("421 4.3.2"));
@@ -227,7 +274,10 @@ fn d4_too_many_sessions_are_told_so_and_places_come_back() {
 #[test]
 fn sv_60_d4_slow_talkers_are_sent_away() {
     run(async {
-        let server = start(Wish { timeout: Duration::from_millis(150), ..USUAL });
+        let server = start(Wish {
+            timeout: Duration::from_millis(150),
+            ..USUAL
+        });
         // Silence, and a command that never ends.
         for beginning in ["", "EHLO c"] {
             let mut client = Client::new(&server).await;
@@ -241,7 +291,11 @@ fn sv_60_d4_slow_talkers_are_sent_away() {
 #[test]
 fn d4_content_below_the_least_rate_is_given_up() {
     run(async {
-        let wish = Wish { timeout: Duration::from_millis(300), min_rate: 1_000_000, ..USUAL };
+        let wish = Wish {
+            timeout: Duration::from_millis(300),
+            min_rate: 1_000_000,
+            ..USUAL
+        };
         let server = start(wish);
         let mut client = Client::new(&server).await;
         client.begin().await;
@@ -254,7 +308,9 @@ fn d4_content_below_the_least_rate_is_given_up() {
         });
         let mut said = String::new();
         // The connection may be reset under what is still dripping.
-        let _ = timeout(PATIENCE, read.read_to_string(&mut said)).await.unwrap();
+        let _ = timeout(PATIENCE, read.read_to_string(&mut said))
+            .await
+            .unwrap();
         assert!(said.is_empty() || said.starts_with("421 4.4.2"), "{said}");
         assert_eq!(server.taken.load(Ordering::SeqCst), 0);
         drip.abort();
@@ -296,13 +352,18 @@ fn sv_44_a_lost_connection_leaves_nothing() {
 #[test]
 fn d4_output_that_nobody_reads_is_bounded() {
     run(async {
-        let server = start(Wish { timeout: Duration::from_millis(500), ..USUAL });
+        let server = start(Wish {
+            timeout: Duration::from_millis(500),
+            ..USUAL
+        });
         let client = TcpStream::connect(server.address).await.unwrap();
         let (_unread, mut write) = client.into_split();
         // Replies to these fill both sockets; then the server stops reading.
         let flood = "EHLO c.example\r\n".repeat(4096);
         let flooding = async { while write.write_all(flood.as_bytes()).await.is_ok() {} };
-        timeout(PATIENCE, flooding).await.expect("the session ends by itself");
+        timeout(PATIENCE, flooding)
+            .await
+            .expect("the session ends by itself");
     });
 }
 
@@ -310,7 +371,9 @@ async fn tls(client: Client<TcpStream>) -> Client<Conn> {
     let conn = Conn::new(client.0.into_inner()).unwrap();
     let connector = Connector::new(None);
     Client(BufReader::new(
-        conn.start_tls_opportunistic(&connector, "mx.example", PATIENCE).await.unwrap(),
+        conn.start_tls_opportunistic(&connector, "mx.example", PATIENCE)
+            .await
+            .unwrap(),
     ))
 }
 
@@ -322,7 +385,12 @@ fn ex_23_starttls_then_everything_begins_anew() {
         assert!(client.ask("EHLO c.example\r\n").await.starts_with("250"));
         assert!(client.ask("STARTTLS\r\n").await.starts_with("220"));
         let mut client = tls(client).await;
-        assert!(client.ask("MAIL FROM:<a@b.example>\r\n").await.starts_with("503"));
+        assert!(
+            client
+                .ask("MAIL FROM:<a@b.example>\r\n")
+                .await
+                .starts_with("503")
+        );
         client.begin().await;
         assert!(client.ask("text\r\n.\r\n").await.starts_with("250"));
         assert!(client.ask("STARTTLS\r\n").await.starts_with('5'));
@@ -338,12 +406,19 @@ fn p1_ex_24_commands_behind_starttls_in_clear_are_never_run() {
         let mut client = Client::new(&server).await;
         client.ask("EHLO c.example\r\n").await;
         // One segment: what is injected reaches the server with the STARTTLS.
-        let reply = client.ask("STARTTLS\r\nMAIL FROM:<evil@b.example>\r\n").await;
+        let reply = client
+            .ask("STARTTLS\r\nMAIL FROM:<evil@b.example>\r\n")
+            .await;
         if reply.starts_with("220") {
             let mut client = tls(client).await;
             assert!(client.ask("NOOP\r\n").await.starts_with("250"));
             assert!(client.ask("EHLO c.example\r\n").await.starts_with("250"));
-            assert!(client.ask("RCPT TO:<c@d.example>\r\n").await.starts_with("503"));
+            assert!(
+                client
+                    .ask("RCPT TO:<c@d.example>\r\n")
+                    .await
+                    .starts_with("503")
+            );
         } else {
             assert!(reply.starts_with('5'), "{reply}");
         }
@@ -353,7 +428,10 @@ fn p1_ex_24_commands_behind_starttls_in_clear_are_never_run() {
 #[test]
 fn ex_26_implicit_tls_greets_inside() {
     run(async {
-        let server = start(Wish { implicit_tls: true, ..USUAL });
+        let server = start(Wish {
+            implicit_tls: true,
+            ..USUAL
+        });
         let mut client = tls(Client::silent(&server).await).await;
         assert_eq!(client.line().await, "220 mx.example ESMTP");
         client.say("EHLO c.example\r\n").await;
@@ -364,6 +442,9 @@ fn ex_26_implicit_tls_greets_inside() {
                 break;
             }
         }
-        assert!(!offered.iter().any(|line| line.contains("STARTTLS")), "{offered:?}");
+        assert!(
+            !offered.iter().any(|line| line.contains("STARTTLS")),
+            "{offered:?}"
+        );
     });
 }
