@@ -5,10 +5,15 @@
 //! becomes the exit status of sysexits.h. For many items, [`Worst`] reports
 //! each and remembers the worst.
 
+pub mod drain;
 pub mod output;
+pub mod send;
+pub mod sendmail;
+pub mod submit;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::class::{Class, Classify};
@@ -59,6 +64,34 @@ pub type Done = Result<(), Stop>;
 pub fn run(tool: &str, fds: Inherited, body: impl FnOnce(Vec<OsString>) -> Done) -> ExitCode {
     crate::sys::start(fds == Inherited::Close);
     finish(tool, body(std::env::args_os().skip(1).collect()))
+}
+
+/// `smtp-send`, and the historic programs that it answers as.
+pub fn main_send() -> ExitCode {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let name = called_as(&called);
+    if name.starts_with("smtp-send") {
+        run("smtp-send", Inherited::Close, send::main)
+    } else {
+        let tool = match name.as_str() {
+            "mailq" | "newaliases" | "smtpd" => name.as_str(),
+            _ => "sendmail",
+        };
+        run(tool, Inherited::Close, |words| sendmail::main(tool, words))
+    }
+}
+
+/// Last component of the name we were called by, without the dash of a login
+/// shell.
+fn called_as(argv0: &OsStr) -> String {
+    let name = Path::new(argv0).file_name().unwrap_or_default();
+    let name = name.to_string_lossy();
+    name.trim_start_matches('-').to_owned()
+}
+
+/// What `--version` prints.
+pub fn version(tool: &str) -> String {
+    format!("{tool} (smtputils) {}\n", env!("CARGO_PKG_VERSION"))
 }
 
 /// What becomes of descriptors over 2 that the caller left open.

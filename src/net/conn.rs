@@ -210,10 +210,23 @@ impl Conn {
         .await
     }
 
+    /// Says a few words if there is room for them now, waiting for nothing: for
+    /// a peer that is not served. Only in clear.
+    pub fn try_say(&self, words: &[u8]) {
+        if let Stream::Plain(tcp) = &self.stream {
+            let _ = tcp.try_write(words);
+        }
+    }
+
     /// Says goodbye (close_notify where TLS is on) and ends the sending half,
     /// waiting for nothing but room in the socket.
     pub async fn close(mut self) {
-        let _ = poll_fn(|cx| Pin::new(&mut self).poll_shutdown(cx)).await;
+        let _ = self.finish().await;
+    }
+
+    /// As [`Conn::close`]; what the peer still sends can be read.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>, input: &mut Vec<u8>) -> Poll<io::Result<usize>> {

@@ -2,8 +2,9 @@
 //! ENVID, NOTIFY, ORCPT (RFC 3461), SMTPUTF8 (RFC 6531), AUTH (RFC 4954
 //! section 5). Parse and print; the spool's envelope uses the same syntax.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
+use super::addr::is_control;
 use crate::class::{Class, Classify};
 
 /// BODY= of MAIL.
@@ -32,7 +33,7 @@ pub struct Notify {
 /// ORCPT= of RCPT, the address decoded from xtext.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orcpt {
-    /// `rfc822`, `utf-8`, ...
+    /// `rfc822`, `utf-8`, ... as it was written.
     pub kind: String,
     pub address: String,
 }
@@ -72,40 +73,378 @@ impl Classify for ParamError {
     }
 }
 
+/// Longest ENVID, encoded (RFC 3461 section 4.4).
+const MAX_ENVID: usize = 100;
+/// Longest ORCPT, encoded (RFC 3461 section 4.2) and AUTH (RFC 4954 section 5).
+const MAX_ADDRESS: usize = 500;
+/// Digits of SIZE (RFC 1870 section 4).
+const MAX_SIZE_DIGITS: usize = 20;
+
+/// RFC 3461 writes the two digits of xtext in upper case only; a sender that
+/// writes `+3d` means nothing else, and refusing its mail would help nobody.
+pub const LENIENT_XTEXT_CASE: bool = true;
+
 impl MailParams {
     /// Parses what follows the path: blanks and `KEYWORD[=VALUE]` words.
-    pub fn parse(_text: &str) -> Result<MailParams, ParamError> {
-        todo!()
+    pub fn parse(text: &str) -> Result<MailParams, ParamError> {
+        let mut params = MailParams::default();
+        for word in words(text) {
+            let (keyword, value) = split_word(word)?;
+            let value = Value {
+                keyword: &keyword,
+                text: value,
+            };
+            match keyword.as_str() {
+                "SIZE" => value.set(&mut params.size, parse_size)?,
+                "BODY" => value.set(&mut params.body, parse_body)?,
+                "RET" => value.set(&mut params.ret, parse_ret)?,
+                "ENVID" => value.set(&mut params.envid, parse_envid)?,
+                "AUTH" => value.set(&mut params.auth, parse_auth)?,
+                "SMTPUTF8" => value.set_flag(&mut params.smtputf8)?,
+                _ => return Err(ParamError::Unknown(keyword)),
+            }
+        }
+        Ok(params)
     }
 }
 
 impl RcptParams {
-    pub fn parse(_text: &str) -> Result<RcptParams, ParamError> {
-        todo!()
+    /// As [`MailParams::parse`], for RCPT.
+    pub fn parse(text: &str) -> Result<RcptParams, ParamError> {
+        let mut params = RcptParams::default();
+        for word in words(text) {
+            let (keyword, value) = split_word(word)?;
+            let value = Value {
+                keyword: &keyword,
+                text: value,
+            };
+            match keyword.as_str() {
+                "NOTIFY" => value.set(&mut params.notify, parse_notify)?,
+                "ORCPT" => value.set(&mut params.orcpt, parse_orcpt)?,
+                _ => return Err(ParamError::Unknown(keyword)),
+            }
+        }
+        Ok(params)
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|word| !word.is_empty())
+}
+
+/// esmtp-param = esmtp-keyword ["=" esmtp-value]; the keyword in upper case.
+fn split_word(word: &str) -> Result<(String, Option<&str>), ParamError> {
+    let (keyword, value) = match word.split_once('=') {
+        Some((keyword, value)) => (keyword, Some(value)),
+        None => (word, None),
+    };
+    let is_sound = keyword.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && keyword
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !is_sound {
+        return Err(ParamError::Bad("a parameter is malformed".into()));
+    }
+    Ok((keyword.to_ascii_uppercase(), value))
+}
+
+/// The value of one parameter word.
+struct Value<'a> {
+    keyword: &'a str,
+    text: Option<&'a str>,
+}
+
+impl Value<'_> {
+    fn set<T>(self, slot: &mut Option<T>, parse: fn(&str) -> Option<T>) -> Result<(), ParamError> {
+        self.refuse_second(slot.is_some())?;
+        let value = self.text.and_then(parse);
+        if value.is_none() {
+            let what = if self.text.is_none() {
+                "needs a value"
+            } else {
+                "has a bad value"
+            };
+            return Err(ParamError::Bad(format!("{} {what}", self.keyword)));
+        }
+        *slot = value;
+        Ok(())
+    }
+
+    fn set_flag(self, slot: &mut bool) -> Result<(), ParamError> {
+        self.refuse_second(*slot)?;
+        if self.text.is_some() {
+            return Err(ParamError::Bad(format!("{} takes no value", self.keyword)));
+        }
+        *slot = true;
+        Ok(())
+    }
+
+    fn refuse_second(&self, is_set: bool) -> Result<(), ParamError> {
+        if is_set {
+            return Err(ParamError::Bad(format!("{} is given twice", self.keyword)));
+        }
+        Ok(())
+    }
+}
+
+/// size-value = 1*20DIGIT; what 64 bits cannot hold is as good as their limit.
+fn parse_size(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (is_number && text.len() <= MAX_SIZE_DIGITS).then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+fn parse_body(text: &str) -> Option<Body> {
+    [Body::SevenBit, Body::EightBitMime, Body::BinaryMime]
+        .into_iter()
+        .find(|body| body.keyword().eq_ignore_ascii_case(text))
+}
+
+fn parse_ret(text: &str) -> Option<Ret> {
+    [Ret::Full, Ret::Headers]
+        .into_iter()
+        .find(|ret| ret.keyword().eq_ignore_ascii_case(text))
+}
+
+fn parse_envid(text: &str) -> Option<String> {
+    let envid = xtext_decode(text)?;
+    (!envid.is_empty() && envid.is_ascii() && text.len() <= MAX_ENVID).then_some(envid)
+}
+
+fn parse_auth(text: &str) -> Option<Option<String>> {
+    let mailbox = xtext_decode(text)?;
+    if mailbox == "<>" {
+        return Some(None);
+    }
+    (!mailbox.is_empty() && text.len() <= MAX_ADDRESS).then_some(Some(mailbox))
+}
+
+fn parse_notify(text: &str) -> Option<Notify> {
+    let mut notify = Notify {
+        success: false,
+        failure: false,
+        delay: false,
+    };
+    if text.eq_ignore_ascii_case("NEVER") {
+        return Some(notify);
+    }
+    for word in text.split(',') {
+        match word.to_ascii_uppercase().as_str() {
+            "SUCCESS" => notify.success = true,
+            "FAILURE" => notify.failure = true,
+            "DELAY" => notify.delay = true,
+            _ => return None,
+        }
+    }
+    Some(notify)
+}
+
+fn parse_orcpt(text: &str) -> Option<Orcpt> {
+    let (kind, encoded) = text.split_once(';')?;
+    let orcpt = Orcpt {
+        kind: kind.to_owned(),
+        address: if is_utf8_kind(kind) {
+            unitext_decode(encoded)?
+        } else {
+            xtext_decode(encoded)?
+        },
+    };
+    let is_sound = is_kind(kind) && !orcpt.address.is_empty() && text.len() <= MAX_ADDRESS;
+    is_sound.then_some(orcpt)
+}
+
+/// addr-type of RFC 3461; its registered names need no more than this.
+fn is_kind(kind: &str) -> bool {
+    !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+fn is_utf8_kind(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("utf-8")
+}
+
+impl Body {
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Body::SevenBit => "7BIT",
+            Body::EightBitMime => "8BITMIME",
+            Body::BinaryMime => "BINARYMIME",
+        }
+    }
+}
+
+impl Ret {
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Ret::Full => "FULL",
+            Ret::Headers => "HDRS",
+        }
+    }
+}
+
+/// As the value of NOTIFY=.
+impl fmt::Display for Notify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (self.success, "SUCCESS"),
+            (self.failure, "FAILURE"),
+            (self.delay, "DELAY"),
+        ];
+        let mut words = words
+            .iter()
+            .filter(|(is_set, _)| *is_set)
+            .map(|(_, word)| *word);
+        f.write_str(words.next().unwrap_or("NEVER"))?;
+        words.try_for_each(|word| write!(f, ",{word}"))
+    }
+}
+
+/// As the value of ORCPT=; always in ASCII, so that it may go to any server
+/// that offers DSN (RFC 6533 section 3).
+impl fmt::Display for Orcpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let encode = if is_utf8_kind(&self.kind) {
+            unitext_encode
+        } else {
+            xtext_encode
+        };
+        write!(f, "{};{}", self.kind, encode(&self.address))
     }
 }
 
 /// Each parameter with a blank before it, nothing when none is set.
 impl fmt::Display for MailParams {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(size) = self.size {
+            write!(f, " SIZE={size}")?;
+        }
+        if let Some(body) = self.body {
+            write!(f, " BODY={}", body.keyword())?;
+        }
+        if self.smtputf8 {
+            f.write_str(" SMTPUTF8")?;
+        }
+        if let Some(ret) = self.ret {
+            write!(f, " RET={}", ret.keyword())?;
+        }
+        if let Some(envid) = &self.envid {
+            write!(f, " ENVID={}", xtext_encode(envid))?;
+        }
+        match &self.auth {
+            Some(Some(mailbox)) => write!(f, " AUTH={}", xtext_encode(mailbox)),
+            Some(None) => f.write_str(" AUTH=<>"),
+            None => Ok(()),
+        }
     }
 }
 
 /// Each parameter with a blank before it, nothing when none is set.
 impl fmt::Display for RcptParams {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(notify) = self.notify {
+            write!(f, " NOTIFY={notify}")?;
+        }
+        if let Some(orcpt) = &self.orcpt {
+            write!(f, " ORCPT={orcpt}")?;
+        }
+        Ok(())
     }
 }
 
 /// xtext of RFC 3461 section 4: parse. Refuses what decodes to a control
 /// character.
-pub fn xtext_decode(_text: &str) -> Option<String> {
-    todo!()
+pub fn xtext_decode(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'+' => decoded.push(hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?),
+            b'!'..=b'~' if byte != b'=' => decoded.push(byte),
+            _ => return None,
+        }
+    }
+    let decoded = String::from_utf8(decoded).ok()?;
+    (!decoded.contains(is_control)).then_some(decoded)
 }
 
 /// xtext of RFC 3461 section 4: print.
-pub fn xtext_encode(_text: &str) -> String {
-    todo!()
+pub fn xtext_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'+' | b'=' => push_hex(&mut encoded, byte),
+            b'!'..=b'~' => encoded.push(char::from(byte)),
+            _ => push_hex(&mut encoded, byte),
+        }
+    }
+    encoded
 }
+
+fn push_hex(out: &mut String, byte: u8) {
+    const DIGITS: [u8; 16] = *b"0123456789ABCDEF";
+    out.push('+');
+    out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+    out.push(char::from(DIGITS[usize::from(byte & 15)]));
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        b'a'..=b'f' if LENIENT_XTEXT_CASE => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// utf-8-enc-addr of RFC 6533 section 3, any of its forms: raw UTF-8, or
+/// `\x{HEX}` for what is not plain. `+HEX` is understood too, as the syntax of
+/// ORCPT in RFC 3461 would have it.
+fn unitext_decode(text: &str) -> Option<String> {
+    let mut decoded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        let (c, after) = match c {
+            '\\' => take_code_point(rest)?,
+            '+' => {
+                let (digits, after) = rest.split_at_checked(2)?;
+                (xtext_decode(&format!("+{digits}"))?.chars().next()?, after)
+            }
+            '=' | ' ' => return None,
+            c => (c, rest),
+        };
+        if is_control(c) {
+            return None;
+        }
+        decoded.push(c);
+        rest = after;
+    }
+    Some(decoded)
+}
+
+/// The rest of EmbeddedUnicodeChar: `x{HEX}`.
+fn take_code_point(text: &str) -> Option<(char, &str)> {
+    let (digits, after) = text.strip_prefix("x{")?.split_once('}')?;
+    let is_hex = matches!(digits.len(), 1..=6) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let c = is_hex.then(|| u32::from_str_radix(digits, 16).ok())??;
+    Some((char::from_u32(c)?, after))
+}
+
+/// utf-8-addr-xtext: the form that is ASCII.
+fn unitext_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '+' | '=' | '\\' => push_code_point(&mut encoded, c),
+            '!'..='~' => encoded.push(c),
+            c => push_code_point(&mut encoded, c),
+        }
+    }
+    encoded
+}
+
+fn push_code_point(out: &mut String, c: char) {
+    // Writing into a String cannot fail.
+    let _ = write!(out, "\\x{{{:02X}}}", u32::from(c));
+}
+
+#[cfg(test)]
+mod tests;

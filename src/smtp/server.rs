@@ -15,15 +15,33 @@
 //! }
 //! ```
 //! No input is parsed while a question is open, so pipelining, packet borders
-//! and back-pressure need no thought in the carrier (EX-04, EX-05).
+//! and back-pressure need no thought in the carrier (EX-04, EX-05). The end of
+//! the input is no step: the carrier drops session and draft (SV-44).
+//!
+//! `verbs` holds the table of commands, `content` what comes after DATA and
+//! BDAT; this file holds the types, the loop and the one reset.
 
+use std::mem;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::addr::{ForwardPath, ReversePath};
 use super::caps::Caps;
 use super::data::Content;
+use super::line::LineReader;
 use super::param::{MailParams, RcptParams};
-use super::reply::Reply;
+use super::reply::{Enhanced, Reply};
+
+mod content;
+#[cfg(test)]
+mod tests;
+mod verbs;
+
+use content::Incoming;
+
+/// Output that makes the machine stop and ask for writing, octets. It goes over
+/// by one reply at most, so a client that sends and never reads costs no more.
+const OUTPUT_BOUND: usize = 4096;
 
 /// What a session is like; shared by all sessions of a listener.
 #[derive(Clone, Debug)]
@@ -31,14 +49,18 @@ pub struct Settings {
     /// First word of the greeting and of the EHLO reply.
     pub hostname: String,
     /// What is offered. STARTTLS is offered until TLS is on; SIZE is enforced.
+    /// AUTH and ETRN are not done by this machine and never shown.
     pub caps: Caps,
     /// `-bs`: LF ends lines too, EHLO is optional, no error counting, no deadlines.
     pub local: bool,
     /// More get 452 4.5.3.
     pub max_recipients: usize,
-    /// After so many errors: 421 4.7.0 and close.
+    /// The error of this number is answered with 421 4.7.0 and the end. Errors
+    /// are broken commands and broken content; a message taken sets back to 0.
     pub max_errors: u32,
-    /// Commands without effect (NOOP, RSET, VRFY, HELP ...) between messages, then 421.
+    /// Commands without effect between messages (NOOP, RSET, VRFY, HELP ..., out
+    /// of order, refused by an answer); one more gets 421. These are no errors:
+    /// a client that pipelines sends many before it can know.
     pub max_junk: u32,
     /// Longest content line, line end included; longer ones refuse the message.
     pub max_line: usize,
@@ -76,7 +98,8 @@ pub enum Ask<'a> {
     Rcpt(&'a ForwardPath, &'a RcptParams),
     /// Content comes next: be ready to store ([`Session::transaction`]).
     Data,
-    /// All content is there and sound: commit it.
+    /// All content is there and sound: commit it. After a negative answer the
+    /// transaction is over and the draft is the carrier's to drop.
     End(Content),
     Vrfy(&'a str),
     Expn(&'a str),
@@ -107,61 +130,353 @@ pub struct Hello {
 
 #[derive(Debug)]
 pub struct Session {
-    _private: (),
+    settings: Arc<Settings>,
+    line: LineReader,
+    out: Vec<u8>,
+    state: State,
+    hello: Option<Hello>,
+    transaction: Option<Box<Transaction>>,
+    /// Content under way: from the answer to [`Ask::Data`] to its end.
+    incoming: Option<Box<Incoming>>,
+    /// When the wait for what comes next began.
+    waiting: Option<Instant>,
+    /// Content on its way in, stored or skipped: its begin and octets so far.
+    flow: Option<(Instant, u64)>,
+    errors: u32,
+    junk: u32,
+    tls: bool,
+    /// Nothing was read yet.
+    fresh: bool,
+    /// A [`Step::Discard`] is owed.
+    discard: bool,
+    stopping: bool,
+}
+
+/// What is read next.
+#[derive(Debug)]
+enum State {
+    Command,
+    Asking(Box<Question>),
+    /// DATA until its dot.
+    Data,
+    /// A chunk of BDAT that is kept.
+    Chunk {
+        left: u64,
+        last: bool,
+    },
+    /// A chunk of BDAT that is refused when it is through.
+    Skip {
+        left: u64,
+        refusal: Box<Refusal>,
+    },
+    Handshake,
+    Closing,
+}
+
+/// An open question, owning what [`Ask`] shows.
+#[derive(Debug)]
+enum Question {
+    Mail(ReversePath, MailParams),
+    Rcpt(ForwardPath, RcptParams),
+    /// Asked by DATA.
+    Data,
+    /// Asked by the first BDAT: its octets, LAST.
+    Bdat(u64, bool),
+    End(Content),
+    Vrfy(String),
+    Expn(String),
+}
+
+/// How a negative reply of the machine's own counts.
+#[derive(Debug)]
+enum Refusal {
+    /// Towards [`Settings::max_errors`].
+    Error(Reply),
+    /// Towards [`Settings::max_junk`].
+    Junk(Reply),
+    /// Not at all.
+    Free(Reply),
+}
+
+/// [`Step`] before it borrows from the session.
+enum Event<'i> {
+    Input,
+    Flush,
+    Ask,
+    Body(&'i [u8]),
+    Discard,
+    StartTls,
+    Close,
 }
 
 impl Session {
     /// `tls`: the session begins inside TLS (port 465). The greeting is the
     /// first output.
-    pub fn new(_settings: std::sync::Arc<Settings>, _tls: bool, _now: Instant) -> Session {
-        todo!()
+    pub fn new(settings: Arc<Settings>, tls: bool, now: Instant) -> Session {
+        let greeting = Reply::new(220, (0, 0, 0), format!("{} ESMTP", settings.hostname));
+        let mut out = Vec::new();
+        greeting.write(&mut out);
+        Session {
+            line: LineReader::new(settings.local),
+            settings,
+            out,
+            state: State::Command,
+            hello: None,
+            transaction: None,
+            incoming: None,
+            waiting: Some(now),
+            flow: None,
+            errors: 0,
+            junk: 0,
+            tls,
+            fresh: true,
+            discard: false,
+            stopping: false,
+        }
     }
 
     /// Takes bytes from the front of `input` as far as it can.
-    pub fn step<'a>(&'a mut self, _input: &mut &'a [u8], _now: Instant) -> Step<'a> {
-        todo!()
+    pub fn step<'s, 'i: 's>(&'s mut self, input: &mut &'i [u8], now: Instant) -> Step<'s> {
+        match self.advance(input, now) {
+            Event::Input => Step::Input,
+            Event::Flush => Step::Flush,
+            Event::Body(octets) => Step::Body(octets),
+            Event::Discard => Step::Discard,
+            Event::StartTls => Step::StartTls,
+            Event::Close => Step::Close,
+            Event::Ask => match &self.state {
+                State::Asking(question) => Step::Ask(question.ask()),
+                _ => Step::Close,
+            },
+        }
     }
 
-    pub fn answer(&mut self, _answer: Answer) {
-        todo!()
+    fn advance<'i>(&mut self, input: &mut &'i [u8], now: Instant) -> Event<'i> {
+        loop {
+            if mem::take(&mut self.discard) {
+                return Event::Discard;
+            }
+            let event = match self.state {
+                State::Closing => Some(Event::Close),
+                State::Handshake => Some(Event::StartTls),
+                State::Asking(_) => Some(Event::Ask),
+                _ if self.out.len() >= OUTPUT_BOUND => Some(Event::Flush),
+                State::Command => self.read_command(input, now),
+                State::Data => self.read_data(input, now),
+                State::Chunk { left, last } => self.read_chunk(input, left, last, now),
+                State::Skip { left, .. } => self.skip_chunk(input, left, now),
+            };
+            if let Some(event) = event {
+                return event;
+            }
+        }
+    }
+
+    /// Answers the open question; without one it does nothing.
+    pub fn answer(&mut self, answer: Answer) {
+        if !matches!(self.state, State::Asking(_)) {
+            return;
+        }
+        let State::Asking(question) = mem::replace(&mut self.state, State::Command) else {
+            return;
+        };
+        self.waiting = None;
+        match answer {
+            Answer::Reply(reply) if !(200..300).contains(&reply.code) => {
+                self.answered_no(*question, reply);
+            }
+            Answer::Reply(reply) => self.answered_yes(*question, Some(reply)),
+            Answer::Yes => self.answered_yes(*question, None),
+        }
+    }
+
+    fn answered_yes(&mut self, question: Question, reply: Option<Reply>) {
+        let own =
+            |code, enhanced, text: &str| reply.unwrap_or_else(|| Reply::new(code, enhanced, text));
+        let reply = match question {
+            Question::Mail(reverse_path, params) => {
+                self.transaction = Some(Box::new(Transaction {
+                    reverse_path,
+                    params,
+                    recipients: Vec::new(),
+                }));
+                own(250, (2, 1, 0), "Sender ok")
+            }
+            Question::Rcpt(path, params) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.recipients.push((path, params));
+                }
+                own(250, (2, 1, 5), "Recipient ok")
+            }
+            Question::Data => return self.begin_data(),
+            Question::Bdat(octets, last) => return self.begin_chunks(octets, last),
+            Question::End(_) => {
+                self.incoming = None;
+                self.reset();
+                (self.errors, self.junk) = (0, 0);
+                own(250, (2, 0, 0), "Message taken")
+            }
+            Question::Vrfy(_) | Question::Expn(_) => {
+                own(252, (2, 1, 5), "Not told; send the message and see")
+            }
+        };
+        self.respond(reply);
+    }
+
+    fn answered_no(&mut self, question: Question, reply: Reply) {
+        match question {
+            Question::Data => self.reset(),
+            Question::Bdat(left, _) => {
+                self.reset();
+                let refusal = Box::new(Refusal::Junk(reply));
+                self.state = State::Skip { left, refusal };
+                return;
+            }
+            Question::End(_) => {
+                self.incoming = None;
+                self.reset();
+            }
+            _ => {}
+        }
+        self.refuse(Refusal::Junk(reply));
     }
 
     /// The handshake is done: everything learnt in clear is forgotten (P1, EX-24).
     pub fn tls_started(&mut self) {
-        todo!()
+        self.reset();
+        self.hello = None;
+        self.line = LineReader::new(self.settings.local);
+        self.state = State::Command;
+        self.waiting = None;
+        self.tls = true;
     }
 
     /// Bytes to write; cleared by [`Session::written`].
     pub fn output(&self) -> &[u8] {
-        todo!()
+        &self.out
     }
 
     /// The first `n` octets of the output are out. An empty buffer is freed.
-    pub fn written(&mut self, _n: usize) {
-        todo!()
+    pub fn written(&mut self, n: usize) {
+        if n >= self.out.len() {
+            self.out = Vec::new();
+        } else {
+            self.out.drain(..n);
+        }
     }
 
-    /// When [`Session::expire`] is due.
+    /// When [`Session::expire`] is due. None while a question is open, while
+    /// the carrier shakes hands, and for `local` sessions.
     pub fn deadline(&self) -> Option<Instant> {
-        todo!()
+        if self.settings.local {
+            return None;
+        }
+        let grace = self.settings.command_timeout;
+        match self.state {
+            State::Asking(_) | State::Handshake | State::Closing => None,
+            State::Command => self.waiting?.checked_add(grace),
+            State::Data | State::Chunk { .. } | State::Skip { .. } => {
+                let idle = self.waiting.and_then(|since| since.checked_add(grace));
+                let slow = self.flow.and_then(|(begun, octets)| {
+                    let at_least = octets.checked_div(self.settings.min_rate)?;
+                    begun
+                        .checked_add(grace)?
+                        .checked_add(Duration::from_secs(at_least))
+                });
+                idle.into_iter().chain(slow).min()
+            }
+        }
     }
 
     /// The deadline passed: 421 4.4.2; the next step is Discard or Close.
     pub fn expire(&mut self) {
-        todo!()
+        if !matches!(self.state, State::Asking(_)) {
+            self.close(Reply::new(421, (4, 4, 2), "Too slow, closing"));
+        }
     }
 
     /// The service is stopping: an open transaction may finish, then 421 4.3.2
     /// and close; at once where there is none (SV-61).
     pub fn shut_down(&mut self) {
-        todo!()
+        self.stopping = true;
     }
 
     pub fn transaction(&self) -> Option<&Transaction> {
-        todo!()
+        self.transaction.as_deref()
     }
 
     pub fn hello(&self) -> Option<&Hello> {
-        todo!()
+        self.hello.as_ref()
+    }
+
+    /// The one reset: whatever ends a transaction goes through here (P4). Owes
+    /// the carrier a Discard where content was being stored.
+    fn reset(&mut self) {
+        self.transaction = None;
+        self.flow = None;
+        if self
+            .incoming
+            .take()
+            .is_some_and(|incoming| incoming.is_stored())
+        {
+            self.discard = true;
+        }
+    }
+
+    /// Says no, and ends the session where that was once too often.
+    fn refuse(&mut self, refusal: Refusal) {
+        let reply = match refusal {
+            Refusal::Error(reply) => {
+                self.errors = self.errors.saturating_add(1);
+                reply
+            }
+            Refusal::Junk(reply) => {
+                self.junk = self.junk.saturating_add(1);
+                reply
+            }
+            Refusal::Free(reply) => reply,
+        };
+        if !self.settings.local
+            && (self.errors >= self.settings.max_errors || self.junk > self.settings.max_junk)
+        {
+            self.close(Reply::new(421, (4, 7, 0), "Too many errors, closing"));
+        } else if reply.code == 421 {
+            self.close(reply);
+        } else {
+            self.respond(reply);
+        }
+    }
+
+    fn close(&mut self, reply: Reply) {
+        self.reset();
+        self.respond(reply);
+        self.state = State::Closing;
+    }
+
+    /// Puts a reply to the output. EX-15: one from an [`Answer`] without an
+    /// enhanced code gets the plain one of its class.
+    fn respond(&mut self, mut reply: Reply) {
+        if reply.enhanced.is_none() && !(300..400).contains(&reply.code) {
+            let class = if reply.code < 300 {
+                2
+            } else {
+                (reply.code / 100) as u8
+            };
+            reply.enhanced = Some(Enhanced(class, 0, 0));
+        }
+        reply.write(&mut self.out);
+    }
+}
+
+impl Question {
+    fn ask(&self) -> Ask<'_> {
+        match self {
+            Question::Mail(path, params) => Ask::Mail(path, params),
+            Question::Rcpt(path, params) => Ask::Rcpt(path, params),
+            Question::Data | Question::Bdat(..) => Ask::Data,
+            Question::End(content) => Ask::End(*content),
+            Question::Vrfy(name) => Ask::Vrfy(name),
+            Question::Expn(name) => Ask::Expn(name),
+        }
     }
 }
