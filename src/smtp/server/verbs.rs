@@ -161,14 +161,15 @@ impl Session {
             return None;
         }
         let waiting = *self.waiting.get_or_insert(now);
-        let Some(&first) = input.first() else {
-            return Some(Event::Input);
-        };
-        if std::mem::take(&mut self.fresh) && is_binary(first) {
+        if let Some(&first) = input.first()
+            && std::mem::take(&mut self.fresh)
+            && is_binary(first)
+        {
             *input = &[];
             self.foreign();
             return None;
         }
+        // Also without input: the reader frees the last line.
         let mut rest: &[u8] = input;
         let request = self.line.read(&mut rest).map(Request::new);
         let used = input.len() - rest.len();
