@@ -142,11 +142,7 @@ fn pages_named_by_pages_are_there() {
             };
             if name.starts_with("smtp") || name == "sendmail" {
                 let file = format!("man/{name}.{}", section.trim_end_matches([',', '.', ')']));
-                assert!(
-                    root().join(&file).exists(),
-                    "{}: no {file}",
-                    page.display()
-                );
+                assert!(root().join(&file).exists(), "{}: no {file}", page.display());
             }
         }
     }
@@ -286,7 +282,13 @@ fn crates_stay_in_their_modules() {
     let rules: &[(&[&str], &[&str])] = &[
         (&["tokio"], &["net", "serve", "deliver"]),
         (
-            &["hickory_resolver", "openssl", "native_tls", "tokio_openssl", "tokio_native_tls"],
+            &[
+                "hickory_resolver",
+                "openssl",
+                "native_tls",
+                "tokio_openssl",
+                "tokio_native_tls",
+            ],
             &["net"],
         ),
         (&["clap", "anyhow"], &["cli"]),
@@ -311,7 +313,9 @@ fn crates_stay_in_their_modules() {
                 );
             }
         }
-        let tls = ["openssl::", "native_tls::"].iter().any(|n| body.contains(n));
+        let tls = ["openssl::", "native_tls::"]
+            .iter()
+            .any(|n| body.contains(n));
         assert!(
             !tls || file.starts_with("net/tls") || file == "net/conn.rs",
             "src/{file} names a TLS crate: only net/tls and net/conn may"

@@ -192,7 +192,14 @@ mod tests {
         };
         assert_eq!(
             lines(&null)[0].row(),
-            ["n.example", "null", "-", "-", "-", "5.1.10 the domain takes no mail"]
+            [
+                "n.example",
+                "null",
+                "-",
+                "-",
+                "-",
+                "5.1.10 the domain takes no mail"
+            ]
         );
     }
 }

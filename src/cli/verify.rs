@@ -149,7 +149,15 @@ fn settle(
                 Some(found) => {
                     let (verdict, reason, class) = judge(found);
                     let level = "dns";
-                    (Line { address, verdict, level, reason }, class)
+                    (
+                        Line {
+                            address,
+                            verdict,
+                            level,
+                            reason,
+                        },
+                        class,
+                    )
                 }
                 None => {
                     line.push_front(Pending::Asked(address));

@@ -284,11 +284,7 @@ impl Session {
     }
 }
 
-async fn handshake(
-    conn: Conn,
-    peer: &Peer<'_>,
-    connector: &Connector,
-) -> Result<Conn, OpenError> {
+async fn handshake(conn: Conn, peer: &Peer<'_>, connector: &Connector) -> Result<Conn, OpenError> {
     let limit = peer.connect_timeout;
     let result = match peer.verify {
         true => conn.start_tls_verified(connector, peer.host, limit).await,

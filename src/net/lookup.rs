@@ -98,15 +98,22 @@ pub async fn one(resolver: &Resolver, domain: String) -> MailHosts {
     let mut hosts = Vec::new();
     for (preference, name) in names {
         let addresses = resolver.addresses(&name).await;
-        hosts.push(Host { preference, name, addresses });
+        hosts.push(Host {
+            preference,
+            name,
+            addresses,
+        });
     }
     let plan = match hosts.first().map(|h| &h.addresses) {
-        Some(Addresses::None) if missing => Plan::Permanent(
-            "5.4.4",
-            format!("{domain} has neither MX nor address"),
-        ),
+        Some(Addresses::None) if missing => {
+            Plan::Permanent("5.4.4", format!("{domain} has neither MX nor address"))
+        }
         Some(Addresses::Temporary(why)) if missing => Plan::Temporary(why.clone()),
         _ => plan,
     };
-    MailHosts { domain, plan, hosts }
+    MailHosts {
+        domain,
+        plan,
+        hosts,
+    }
 }

@@ -4,6 +4,7 @@
 use super::Context;
 use super::select::each;
 use crate::class::Class;
+use crate::cli::drain::Runner;
 use crate::cli::output::Out;
 use crate::cli::{Done, Stop};
 use crate::spool::{Entry, Place, Spool, SpoolError};
@@ -48,9 +49,7 @@ fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
         }
         _ => {}
     }
-    let mut claim = spool
-        .claim(entry)?
-        .ok_or(SpoolError::Busy(entry.id))?;
+    let mut claim = spool.claim(entry)?.ok_or(SpoolError::Busy(entry.id))?;
     match act {
         Act::Hold => {
             claim.note("held by the operator")?;
@@ -86,7 +85,8 @@ fn now() -> u64 {
 fn run_now(context: &Context, spool: &Spool) -> Done {
     if spool.has_runner()? {
         spool.ask_run()?;
-        return Ok(());
+    } else {
+        Runner::new(&context.config.spool, context.config_file.as_deref()).wake(spool);
     }
-    crate::cli::drain::start(&context.config, spool)
+    Ok(())
 }

@@ -65,7 +65,11 @@ fn story(
 
 fn accepted(head: &Head) -> String {
     let origin = &head.envelope.origin;
-    let words: Vec<String> = origin.words.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let words: Vec<String> = origin
+        .words
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
     format!(
         "{}  from {}, {}, accepted {} ({})",
         head.id,
@@ -84,7 +88,9 @@ fn recipient_story(
     state: &State,
     lines: &mut Vec<String>,
 ) {
-    let own = head.envelope.recipients[number as usize].address.to_string();
+    let own = head.envelope.recipients[number as usize]
+        .address
+        .to_string();
     let identity = [crate::spool::Target {
         recipient: number,
         to: own.clone(),
@@ -94,7 +100,10 @@ fn recipient_story(
         Some(targets) => (0, targets.as_slice()),
         None => (number, identity.as_slice()),
     };
-    for (target, t) in (first..).zip(targets).filter(|(_, t)| t.recipient == number) {
+    for (target, t) in (first..)
+        .zip(targets)
+        .filter(|(_, t)| t.recipient == number)
+    {
         if t.to != own {
             lines.push(format!("          by an alias: {}", t.to));
         }
@@ -169,7 +178,8 @@ fn told(context: &Context, entry: &Entry, head: &Head, state: &State) -> Option<
     }
     Some(match &head.envelope.sender {
         ReversePath::Null => {
-            "sender    none (a notice): if it fails it is set aside in .Failed/, nobody is told".into()
+            "sender    none (a notice): if it fails it is set aside in .Failed/, nobody is told"
+                .into()
         }
         ReversePath::Mailbox(m) => format!(
             "sender    {m} gets a bounce for what fails{}",

@@ -71,6 +71,8 @@ enum Command {
 /// What every command works with.
 struct Context {
     config: Config,
+    /// What `--config` said, for a runner to be started.
+    config_file: Option<PathBuf>,
     /// The program to name in messages: `smtp-queue hold`.
     tool: &'static str,
 }
@@ -89,11 +91,15 @@ pub fn main(mut args: Vec<OsString>) -> Done {
     }
     let Cli { common, command } = super::parse(TOOL, args)?;
     let config = Config::load(&Overrides {
-        config: common.config,
+        config: common.config.clone(),
         spool: common.spool,
         privileged: false,
     })?;
-    let context = |tool| Context { config, tool };
+    let context = |tool| Context {
+        config,
+        config_file: common.config,
+        tool,
+    };
     match command {
         Command::List(o) => list::list(&context("smtp-queue list"), &o),
         Command::Show(o) => show::show(&context("smtp-queue show"), &o),

@@ -88,7 +88,7 @@ pub fn route(context: &Context, options: &Options) -> Done {
                 continue;
             }
         };
-        for (destination, _) in aliases.expand(&address, &|m| table.is_local(m)) {
+        for (destination, _) in aliases.expand(&address, &|m| table.is_local(m))? {
             let leg = leg(context, &address, &destination)?;
             out.record(&leg)?;
             if !leg.problem.is_empty() {
@@ -101,14 +101,16 @@ pub fn route(context: &Context, options: &Options) -> Done {
 }
 
 fn qualified(config: &Config, text: &str) -> Result<Mailbox, Stop> {
-    let (mut found, errors) =
-        crate::message::addrlist::parse(text.as_bytes(), &config.origin);
+    let (mut found, errors) = crate::message::addrlist::parse(text.as_bytes(), &config.origin);
     if let Some((_, error)) = errors.into_iter().next() {
         return Err(error.into());
     }
     match found.len() {
         1 => Ok(found.remove(0)),
-        n => Err(Stop::new(Class::Data, format!("{n} addresses, one expected"))),
+        n => Err(Stop::new(
+            Class::Data,
+            format!("{n} addresses, one expected"),
+        )),
     }
 }
 
@@ -194,7 +196,10 @@ pub fn decision(config: &Config, to: &str) -> Option<String> {
         Transport::Mx | Transport::Smtp { .. } => format!(", TLS {}", decision.tls),
         _ => String::new(),
     };
-    Some(format!("{} ({}){tls}", decision.transport, decision.because))
+    Some(format!(
+        "{} ({}){tls}",
+        decision.transport, decision.because
+    ))
 }
 
 #[derive(Serialize)]
@@ -206,8 +211,7 @@ struct Setting<'a> {
 
 impl Record for Setting<'_> {
     const VERSION: u32 = 1;
-    const COLUMNS: &'static [(&'static str, usize)] =
-        &[("KEY", 28), ("VALUE", 36), ("SOURCE", 0)];
+    const COLUMNS: &'static [(&'static str, usize)] = &[("KEY", 28), ("VALUE", 36), ("SOURCE", 0)];
 
     fn row(&self) -> Vec<String> {
         vec![self.key.into(), self.value.into(), self.source.into()]

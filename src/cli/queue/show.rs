@@ -127,7 +127,10 @@ fn lines(d: &Detail) -> Vec<(&'static str, String)> {
                 if d.long_lines { ", lines over 998" } else { "" }
             ),
         ),
-        ("sender", format!("{} {}", d.sender, d.params).trim().to_owned()),
+        (
+            "sender",
+            format!("{} {}", d.sender, d.params).trim().to_owned(),
+        ),
     ];
     for r in &d.recipients {
         let value = format!("{} {}", r.address, r.params);
