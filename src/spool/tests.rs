@@ -107,7 +107,7 @@ fn content(claim: &Claim<'_>) -> std::io::Result<Vec<u8>> {
 fn a_committed_message_is_listed_claimed_and_read_byte_for_byte() {
     let f = fixture();
     let entry = f.queue(&["bob@example.net", "carol@example.net"]);
-    assert_eq!(f.spool.list().unwrap(), [entry.clone()]);
+    assert_eq!(f.spool.list().unwrap(), std::slice::from_ref(&entry));
     assert_eq!(entry.place, Place::New);
     let path = f.path(&format!("new/{},S={}", entry.id, entry.size));
     let file = fs::metadata(path).unwrap();
