@@ -84,7 +84,7 @@ static VERBS: &[Verb] = &[
     verb("RCPT", "RCPT TO:<address> [parameters]", SENDER | RECIPIENT, rcpt),
     verb("DATA", "DATA", SENDER | RECIPIENT, data),
     // In every phase: the octets that follow have to be read (EX-11).
-    verb("BDAT", "BDAT octets [LAST]", ANY, bdat),
+    Verb { offered: |caps| caps.chunking, ..verb("BDAT", "BDAT octets [LAST]", ANY, bdat) },
     idle("RSET", "RSET", ANY, rset),
     idle("NOOP", "NOOP", ANY, noop),
     idle("VRFY", "VRFY name", ANY, vrfy),
@@ -215,7 +215,7 @@ impl Session {
         let phase = self.phase();
         if !(verb.offered)(&self.settings.caps) {
             let text = format!("{} is not offered here", verb.word);
-            self.refuse(error(502, (5, 5, 1), text));
+            self.refuse_after(octets, error(502, (5, 5, 1), text));
         } else if verb.phases & phase == 0 {
             self.refuse(out_of_order(match phase {
                 CONNECTED => "Say EHLO first",
@@ -417,7 +417,6 @@ fn bdat(session: &mut Session, command: Command) {
         return;
     };
     let refusal = match session.phase() {
-        _ if !session.settings.caps.chunking => error(502, (5, 5, 1), "BDAT is not offered here"),
         RECIPIENT => return session.ask(Question::Bdat(octets, last)),
         CHUNKS => return session.next_chunk(octets, last),
         SENDER => Refusal::Junk(Reply::new(554, (5, 5, 1), "No valid recipients")),
