@@ -436,7 +436,10 @@ impl Client {
             (State::Handshake, _) => Stage::StartTls,
             (State::Content, _) => Stage::Content,
             (_, Some(expect)) => expect.stage(),
-            _ => Stage::Mail,
+            _ => self
+                .open
+                .as_ref()
+                .map_or(Stage::Mail, |open| open.next.stage()),
         }
     }
 

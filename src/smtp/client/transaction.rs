@@ -21,6 +21,17 @@ pub(super) enum Next {
     Replies,
 }
 
+impl Next {
+    pub(super) fn stage(self) -> Stage {
+        match self {
+            Next::Rset | Next::Mail => Stage::Mail,
+            Next::Rcpt(_) => Stage::Rcpt,
+            Next::Content => Stage::Data,
+            Next::Replies => Stage::EndOfData,
+        }
+    }
+}
+
 /// What is known of one recipient.
 #[derive(Debug)]
 enum Slot {
