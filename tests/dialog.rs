@@ -2,7 +2,11 @@
 //! a test; its name says the rule, its first lines name the rows of the
 //! standards. `script` reads the files, `carrier` is what can be talked to,
 //! `play` talks, `memory` is the machine without a network, `client` plays the
-//! other side against the client machine, `pair` joins both machines.
+//! other side against the client machine, `pair` joins both machines, `soup` is
+//! nonsense for each.
+
+// The helpers are tests too; clippy knows #[test] functions only.
+#![allow(clippy::expect_used)]
 
 mod dialog {
     pub mod carrier;
@@ -11,6 +15,7 @@ mod dialog {
     mod pair;
     pub mod play;
     pub mod script;
+    mod soup;
 }
 
 use std::path::{Path, PathBuf};
