@@ -14,7 +14,7 @@ use crate::config::{Config, Overrides};
 use crate::net::stdio;
 use crate::net::tls::Acceptor;
 use crate::serve::intake::Committed;
-use crate::serve::listen::{Endpoint, Listener};
+use crate::serve::listen::{Endpoint, ListenError, Listener};
 use crate::serve::{identity, local, service};
 use crate::spool::Spool;
 use crate::{log, sys};
@@ -88,18 +88,11 @@ fn plan(args: Args) -> Result<Plan, Stop> {
     }
     config.tls.certificate = args.tls_certificate.or(config.tls.certificate);
     config.tls.key = args.tls_key.or(config.tls.key);
-    if !args.listen.is_empty() {
-        config.serve.listen = args.listen;
-    }
-    let endpoints = if args.stdin {
-        Vec::new()
-    } else {
-        config
-            .serve
-            .listen
-            .iter()
-            .map(|text| text.parse())
-            .collect::<Result<_, _>>()?
+    let endpoints = match (args.stdin, args.listen.as_slice()) {
+        (true, _) => Vec::new(),
+        (false, []) => endpoints(&config.serve.listen)
+            .map_err(|e| Stop::new(Class::Config, format!("serve.listen: {e}")))?,
+        (false, places) => endpoints(places)?,
     };
     if endpoints.is_empty() && !args.stdin {
         return Err(Stop::usage(
@@ -108,13 +101,15 @@ fn plan(args: Args) -> Result<Plan, Stop> {
     }
     let has_tls = config.tls.certificate.is_some();
     if has_tls != config.tls.key.is_some() {
-        return Err(Stop::usage(
-            "a certificate and its key come together: --tls-certificate, --tls-key",
+        return Err(Stop::new(
+            Class::Config,
+            "tls.certificate and tls.key come together",
         ));
     }
-    if !has_tls && endpoints.iter().any(|e: &Endpoint| e.implicit_tls) {
-        return Err(Stop::usage(
-            "smtps:// needs --tls-certificate and --tls-key",
+    if !has_tls && endpoints.iter().any(|e| e.implicit_tls) {
+        return Err(Stop::new(
+            Class::Config,
+            "smtps:// needs tls.certificate and tls.key",
         ));
     }
     Ok(Plan {
@@ -122,6 +117,10 @@ fn plan(args: Args) -> Result<Plan, Stop> {
         config_file: args.config,
         endpoints,
     })
+}
+
+fn endpoints(places: &[String]) -> Result<Vec<Endpoint>, ListenError> {
+    places.iter().map(|text| text.parse()).collect()
 }
 
 fn serve_network(plan: &Plan) -> Done {
