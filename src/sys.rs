@@ -286,9 +286,12 @@ fn keep_variables() {
 /// programs: the group is the whole process's while `f` runs.
 pub fn with_spool_group<T>(f: impl FnOnce() -> T) -> T {
     let group = SPOOL_GROUP.load(Ordering::Relaxed);
+    if group == NO_GROUP {
+        return f();
+    }
     // SAFETY: getegid and getgid only read.
     let (before, real) = unsafe { (libc::getegid(), libc::getgid()) };
-    if group == NO_GROUP || before == group {
+    if before == group {
         return f();
     }
     let _restored = EffectiveGroup(real);
