@@ -3,7 +3,7 @@
 //! To stderr, syslog or journald. A log that fails never fails mail.
 
 mod escape;
-
+mod events;
 mod sink;
 
 use std::fmt::Display;
@@ -13,6 +13,7 @@ use crate::config::LogTo;
 use sink::Sink;
 
 pub use escape::{Octets, printable};
+pub use events::*;
 
 /// Severities of syslog (RFC 5424 section 6.2.1) as far as events have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +53,21 @@ fn set(sink: Sink) {
 
 /// One line: `event` and its pairs. The functions per event use this.
 pub fn event(event: &str, pairs: &[(&str, &dyn Display)]) {
-    write(Severity::Info, event, pairs);
-}
-
-fn write(severity: Severity, event: &str, pairs: &[(&str, &dyn Display)]) {
     let mut sink = SINK.lock().unwrap_or_else(PoisonError::into_inner);
     if !matches!(*sink, Sink::None) {
-        sink.write(severity, &line(event, pairs));
+        sink.write(severity(event), &line(event, pairs));
+    }
+}
+
+/// Errors are what an administrator has to mend, warnings what did not go well
+/// for somebody's mail.
+fn severity(event: &str) -> Severity {
+    match event {
+        "corrupt" | "unattended" => Severity::Error,
+        "deferred" | "bounced" | "expired" | "refused" => Severity::Warning,
+        other if other.ends_with("-error") => Severity::Error,
+        other if other.ends_with("-failed") || other.ends_with("-defect") => Severity::Error,
+        _ => Severity::Info,
     }
 }
 

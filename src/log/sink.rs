@@ -1,6 +1,6 @@
 //! Where lines go.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const SYSLOG_SOCKET: &str = "/dev/log";
 const MAIL: u8 = 2 << 3;
 
 /// Longest wait for a syslog daemon that doesn't read.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(100);
 
 pub enum Sink {
     None,
@@ -89,7 +89,7 @@ impl Sink {
 }
 
 /// RFC 3164 section 4.1, in the form that local daemons take: without a host.
-fn datagram(severity: Severity, tag: &str, line: &str) -> String {
+pub fn datagram(severity: Severity, tag: &str, line: &str) -> String {
     let time = jiff::Zoned::now().strftime("%b %e %H:%M:%S").to_string();
     let priority = MAIL + severity as u8;
     format!("<{priority}>{time} {tag}[{}]: {line}", std::process::id())
@@ -101,8 +101,10 @@ pub fn send(socket: &mut Option<UnixDatagram>, path: &Path, text: &str) {
         if socket.is_none() {
             *socket = connect(path).ok();
         }
-        match socket {
-            Some(open) if open.send(text.as_bytes()).is_ok() => return,
+        match socket.as_ref().map(|open| open.send(text.as_bytes())) {
+            Some(Ok(_)) => return,
+            // Alive but full: this line is lost.
+            Some(Err(e)) if e.kind() == ErrorKind::WouldBlock => return,
             _ => *socket = None,
         }
     }
