@@ -38,7 +38,10 @@ pub fn parse(text: &[u8], origin: &str) -> (Vec<Mailbox>, Vec<(String, AddrError
 /// part exact.
 pub fn dedup(mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
     let mut seen = HashSet::with_capacity(mailboxes.len());
-    mailboxes.into_iter().filter(|m| seen.insert((m.local.clone(), m.domain.key()))).collect()
+    mailboxes
+        .into_iter()
+        .filter(|m| seen.insert((m.local.clone(), m.domain.key())))
+        .collect()
 }
 
 /// One address of a list.
@@ -69,13 +72,17 @@ impl Member {
     fn mailbox(&self, origin: &str) -> Result<Mailbox, AddrError> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
         let utf8 = |bytes: &[u8]| {
-            String::from_utf8(bytes.to_vec()).map_err(|_| AddrError("the address is not valid UTF-8"))
+            String::from_utf8(bytes.to_vec())
+                .map_err(|_| AddrError("the address is not valid UTF-8"))
         };
         let domain = match &spec.domain {
             Some(domain) => Domain::parse(&utf8(domain)?)?,
             None => Domain::parse(origin)?,
         };
-        let built = Mailbox { local: utf8(&spec.local)?, domain };
+        let built = Mailbox {
+            local: utf8(&spec.local)?,
+            domain,
+        };
         // One grammar judges: what is printed must be readable as an envelope address.
         Mailbox::parse(&built.to_string())
     }
@@ -182,10 +189,19 @@ fn spec(text: &[u8], tokens: &[Token]) -> Result<Spec, AddrError> {
         return addr_spec(text, &tokens[..tokens.len() - usize::from(stray)]);
     };
     let inner = &tokens[open + 1..];
-    let close = inner.iter().position(|t| t.kind == Kind::Close).unwrap_or(inner.len());
+    let close = inner
+        .iter()
+        .position(|t| t.kind == Kind::Close)
+        .unwrap_or(inner.len());
     let (inner, trail) = inner.split_at(close);
-    if !trail.iter().skip(1).all(|t| matches!(t.kind, Kind::Atom | Kind::Quoted)) {
-        return Err(AddrError("there is more behind the `>`: a comma is missing"));
+    if !trail
+        .iter()
+        .skip(1)
+        .all(|t| matches!(t.kind, Kind::Atom | Kind::Quoted))
+    {
+        return Err(AddrError(
+            "there is more behind the `>`: a comma is missing",
+        ));
     }
     addr_spec(text, without_route(inner)?)
 }
@@ -219,7 +235,11 @@ fn addr_spec(text: &[u8], tokens: &[Token]) -> Result<Spec, AddrError> {
         [_] => return Err(AddrError("there is nothing behind the `@`")),
         [_, rest @ ..] => Some(join(text, rest)?),
     };
-    Ok(Spec { local, domain, local_end })
+    Ok(Spec {
+        local,
+        domain,
+        local_end,
+    })
 }
 
 /// Words with dots between them, blanks and comments around the dots dropped
@@ -231,7 +251,9 @@ fn join(text: &[u8], tokens: &[Token]) -> Result<Vec<u8>, AddrError> {
         let raw = &text[token.start..token.end];
         let starts_with_dot = token.kind == Kind::Atom && raw.starts_with(b".");
         if !ends_with_dot && !starts_with_dot {
-            return Err(AddrError("two words without a comma, a dot or `<>` around the address"));
+            return Err(AddrError(
+                "two words without a comma, a dot or `<>` around the address",
+            ));
         }
         match token.kind {
             Kind::Atom => joined.extend_from_slice(raw),
@@ -248,7 +270,11 @@ fn join(text: &[u8], tokens: &[Token]) -> Result<Vec<u8>, AddrError> {
 /// What a person sees of a member in an error.
 fn excerpt(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(&raw[..raw.len().min(4 * EXCERPT)]);
-    let mut short: String = text.chars().take(EXCERPT).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut short: String = text
+        .chars()
+        .take(EXCERPT)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if text.chars().nth(EXCERPT).is_some() {
         short.push_str("...");
     }

@@ -11,7 +11,9 @@ pub fn rfc5322(time: jiff::Timestamp) -> String {
 
 /// The same in a given zone.
 pub fn in_zone(time: jiff::Timestamp, zone: &TimeZone) -> String {
-    time.to_zoned(zone.clone()).strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
+    time.to_zoned(zone.clone())
+        .strftime("%a, %d %b %Y %H:%M:%S %z")
+        .to_string()
 }
 
 /// `TZ` if it is set, else `/etc/localtime`, else UTC.

@@ -24,7 +24,9 @@ impl Field<'_> {
 
     /// True where the name begins so, without case (`Resent-`).
     pub fn has_prefix(&self, prefix: &str) -> bool {
-        self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+        self.name
+            .get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     }
 }
 
@@ -59,10 +61,16 @@ fn field(raw: &[u8]) -> Field<'_> {
     let name_len = raw.iter().take_while(|&&b| is_name(b)).count();
     let blanks = raw[name_len..].iter().take_while(|&&b| is_blank(b)).count();
     match raw.get(name_len + blanks) {
-        Some(b':') if name_len > 0 => {
-            Field { raw, name: &raw[..name_len], value: &raw[name_len + blanks + 1..] }
-        }
-        _ => Field { raw, name: &[], value: raw },
+        Some(b':') if name_len > 0 => Field {
+            raw,
+            name: &raw[..name_len],
+            value: &raw[name_len + blanks + 1..],
+        },
+        _ => Field {
+            raw,
+            name: &[],
+            value: raw,
+        },
     }
 }
 
@@ -74,7 +82,9 @@ fn field(raw: &[u8]) -> Field<'_> {
 /// each octet once.
 pub fn split(message: &[u8], is_all: bool) -> Option<(usize, usize)> {
     let mut scanner = Scanner::new();
-    let end = scanner.push(message).or_else(|| is_all.then(|| scanner.finish()))?;
+    let end = scanner
+        .push(message)
+        .or_else(|| is_all.then(|| scanner.finish()))?;
     let fit = |octets: u64| usize::try_from(octets).unwrap_or(message.len());
     Some((fit(end.header), fit(end.body)))
 }
@@ -127,7 +137,12 @@ impl Default for Scanner {
 
 impl Scanner {
     pub fn new() -> Scanner {
-        Scanner { place: Place::LineStart, seen: 0, line: 0, in_fields: false }
+        Scanner {
+            place: Place::LineStart,
+            seen: 0,
+            line: 0,
+            in_fields: false,
+        }
     }
 
     /// Looks at the next octets; the end once it is known.
@@ -138,7 +153,9 @@ impl Scanner {
                 self.seen += len as u64;
                 input = &input[len..];
             }
-            let Some((&byte, rest)) = input.split_first() else { break };
+            let Some((&byte, rest)) = input.split_first() else {
+                break;
+            };
             self.step(byte);
             input = rest;
         }
@@ -147,12 +164,16 @@ impl Scanner {
 
     /// The input is over. A last line that has no colon is no field.
     pub fn finish(&mut self) -> End {
-        let all = End { header: self.seen, body: self.seen };
-        match self.place {
+        let end = match self.place {
             Place::Done(end) => end,
             Place::BlankLine | Place::Name(_) | Place::Colon => self.no_field(),
-            Place::LineStart | Place::Mbox | Place::Rest => all,
-        }
+            Place::LineStart | Place::Mbox | Place::Rest => End {
+                header: self.seen,
+                body: self.seen,
+            },
+        };
+        self.place = Place::Done(end);
+        end
     }
 
     /// The end, once it is known.
@@ -175,7 +196,10 @@ impl Scanner {
 
     /// Ends the header before the current line.
     pub fn no_field(&mut self) -> End {
-        let end = End { header: self.line, body: self.line };
+        let end = End {
+            header: self.line,
+            body: self.line,
+        };
         self.place = Place::Done(end);
         end
     }
@@ -187,12 +211,19 @@ impl Scanner {
         self.seen += 1;
         match (self.place, byte) {
             (Place::LineStart | Place::BlankLine, b'\n') => {
-                self.place = Place::Done(End { header: self.line, body: self.seen });
+                self.place = Place::Done(End {
+                    header: self.line,
+                    body: self.seen,
+                });
             }
             (Place::LineStart, b'\r') => self.place = Place::BlankLine,
             (Place::LineStart, b) if is_blank(b) && self.in_fields => self.place = Place::Rest,
             (Place::LineStart, b) if is_name(b) => {
-                self.place = Place::Name(if self.in_fields { None } else { mbox_match(0, b) });
+                self.place = Place::Name(if self.in_fields {
+                    None
+                } else {
+                    mbox_match(0, b)
+                });
             }
             (Place::Name(matched), b) if is_name(b) => {
                 self.place = Place::Name(matched.and_then(|n| mbox_match(n, b)));

@@ -128,9 +128,14 @@ impl LineEnds {
     /// Whether CRs before `next` stand in the header. In a line that is no
     /// field yet they do only where the colon follows.
     fn is_header_text(&mut self, next: u8) -> bool {
-        let Some(scanner) = self.header.as_mut().filter(|_| self.in_header) else { return false };
-        let leads = self.at_line_start && scanner.is_before_fields();
-        if leads || (scanner.is_undecided() && next != b':') {
+        let Some(scanner) = self.header.as_mut().filter(|_| self.in_header) else {
+            return false;
+        };
+        if self.at_line_start && scanner.is_before_fields() {
+            // A blank line ends the header that never began.
+            return false;
+        }
+        if scanner.is_undecided() && next != b':' {
             scanner.no_field();
             self.in_header = false;
         }

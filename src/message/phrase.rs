@@ -11,16 +11,24 @@ const LONGEST_WORD: usize = 60;
 /// The words of the phrase, to be joined by blanks or folds; none for a name
 /// that is empty. Control characters count as blanks.
 pub(super) fn words(name: &str) -> Vec<String> {
-    let words: Vec<&str> =
-        name.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> = name
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| !w.is_empty())
+        .collect();
     if words.is_empty() {
         return Vec::new();
     }
-    if words.iter().any(|w| !w.is_ascii() || w.len() > LONGEST_WORD) {
+    if words
+        .iter()
+        .any(|w| !w.is_ascii() || w.len() > LONGEST_WORD)
+    {
         return encoded(&words.join(" "));
     }
     // What looks like an encoded word would be decoded by the reader.
-    if words.iter().all(|w| w.bytes().all(is_atext) && !w.starts_with("=?")) {
+    if words
+        .iter()
+        .all(|w| w.bytes().all(is_atext) && !w.starts_with("=?"))
+    {
         return words.into_iter().map(str::to_owned).collect();
     }
     quoted(&words)
@@ -28,8 +36,10 @@ pub(super) fn words(name: &str) -> Vec<String> {
 
 /// A quoted string; folding is allowed at its blanks.
 fn quoted(words: &[&str]) -> Vec<String> {
-    let mut quoted: Vec<String> =
-        words.iter().map(|w| w.replace('\\', "\\\\").replace('"', "\\\"")).collect();
+    let mut quoted: Vec<String> = words
+        .iter()
+        .map(|w| w.replace('\\', "\\\\").replace('"', "\\\""))
+        .collect();
     if let Some(first) = quoted.first_mut() {
         first.insert(0, '"');
     }
@@ -62,7 +72,11 @@ fn q_encode(c: char) -> String {
     match c {
         ' ' => "_".to_owned(),
         c if c.is_ascii_alphanumeric() || "!*+-/".contains(c) => c.to_string(),
-        c => c.encode_utf8(&mut [0; 4]).bytes().map(|b| format!("={b:02X}")).collect(),
+        c => c
+            .encode_utf8(&mut [0; 4])
+            .bytes()
+            .map(|b| format!("={b:02X}"))
+            .collect(),
     }
 }
 

@@ -127,7 +127,9 @@ fn add_resent(header: &[u8], facts: &Facts, out: &mut Vec<u8>) {
         return;
     }
     let mut present = Present::default();
-    block.iter().for_each(|field| present.note_name(field.name.get("Resent-".len()..).unwrap_or_default()));
+    block
+        .iter()
+        .for_each(|field| present.note_name(field.name.get("Resent-".len()..).unwrap_or_default()));
     present.add_missing("Resent-", facts, out);
 }
 
@@ -194,7 +196,8 @@ fn qualify(field: &Field<'_>, origin: &str, out: &mut Vec<u8>) {
             // Only lines that grow here are folded, and only between addresses.
             line = copy_to(field.value, copied..fold_at.unwrap_or(copied), line, out);
             copied = fold_at.unwrap_or(copied);
-            if fold_at.is_some() && out.len() - line + (at - copied) + origin.len() > FOLD_QUALIFIED {
+            if fold_at.is_some() && out.len() - line + (at - copied) + origin.len() > FOLD_QUALIFIED
+            {
                 out.extend_from_slice(b"\r\n");
                 line = out.len();
                 if !matches!(field.value.get(copied), Some(b' ' | b'\t')) {
@@ -230,7 +233,11 @@ fn after_comma(value: &[u8], member_end: usize) -> Option<usize> {
 
 /// Lines of an mbox, which a header has only on top (H12).
 fn is_mbox_line(field: &Field<'_>) -> bool {
-    let rest = field.raw.iter().position(|&b| b != b'>').map_or(field.raw, |n| &field.raw[n..]);
+    let rest = field
+        .raw
+        .iter()
+        .position(|&b| b != b'>')
+        .map_or(field.raw, |n| &field.raw[n..]);
     field.name.is_empty() && rest.starts_with(b"From ")
 }
 
@@ -243,7 +250,12 @@ fn is_one_of(field: &Field<'_>, names: &[&str]) -> bool {
 pub fn full_name_from_gecos(gecos: &str, login: &str) -> Option<String> {
     let name = gecos.split(',').next().unwrap_or_default().trim();
     let mut letters = login.chars();
-    let capital: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    let capital: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(letters)
+        .collect();
     let name = name.replace('&', &capital);
     (!name.is_empty()).then_some(name)
 }

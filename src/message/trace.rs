@@ -48,7 +48,10 @@ pub fn received(r: &Received<'_>, now: jiff::Timestamp) -> String {
         last.push(';');
     }
     clauses.push(date::rfc5322(now));
-    fold::field("Received", clauses.iter().map(|clause| fold::printable(clause)))
+    fold::field(
+        "Received",
+        clauses.iter().map(|clause| fold::printable(clause)),
+    )
 }
 
 /// A comment (RFC 5322 section 3.2.2) whose text cannot end it.
@@ -71,7 +74,9 @@ pub fn return_path(path: &ReversePath) -> String {
 
 /// Received fields in a header.
 pub fn hops(header: &[u8]) -> usize {
-    header::fields(header).filter(|field| field.is("Received")).count()
+    header::fields(header)
+        .filter(|field| field.is("Received"))
+        .count()
 }
 
 #[cfg(test)]

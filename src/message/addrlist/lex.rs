@@ -44,7 +44,11 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a [u8]) -> Lexer<'a> {
-        Lexer { text, at: 0, is_first: true }
+        Lexer {
+            text,
+            at: 0,
+            is_first: true,
+        }
     }
 
     pub fn text(&self) -> &'a [u8] {
@@ -70,7 +74,11 @@ impl<'a> Lexer<'a> {
             _ => self.atom(),
         };
         self.is_first = matches!(kind, Kind::Comma | Kind::Semicolon);
-        Some(Token { kind, start, end: self.at })
+        Some(Token {
+            kind,
+            start,
+            end: self.at,
+        })
     }
 
     fn one(&mut self, kind: Kind) -> Kind {
@@ -107,7 +115,8 @@ impl<'a> Lexer<'a> {
     fn is_include(&self) -> bool {
         const INCLUDE: &[u8] = b":include:";
         let rest = &self.text[self.at..];
-        rest.get(..INCLUDE.len()).is_some_and(|start| start.eq_ignore_ascii_case(INCLUDE))
+        rest.get(..INCLUDE.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(INCLUDE))
     }
 
     /// Everything up to a blank or a comma.
@@ -124,7 +133,9 @@ impl<'a> Lexer<'a> {
         let rest = self.text[self.at..].strip_prefix(b"=?")?;
         let is_end = |b: &u8| *b == b'?' || *b <= b' ';
         let charset = rest.iter().position(is_end)?;
-        let [b'?', b'q' | b'Q' | b'b' | b'B', b'?', text @ ..] = &rest[charset..] else { return None };
+        let [b'?', b'q' | b'Q' | b'b' | b'B', b'?', text @ ..] = &rest[charset..] else {
+            return None;
+        };
         let len = text.iter().position(is_end)?;
         (charset > 0 && text[len..].starts_with(b"?=")).then_some(2 + charset + 3 + len + 2)
     }
@@ -137,7 +148,11 @@ impl<'a> Lexer<'a> {
             match byte {
                 b'(' if !self.skip_comment() => {
                     let kind = Kind::Broken("a comment is not closed");
-                    return Some(Token { kind, start, end: self.at });
+                    return Some(Token {
+                        kind,
+                        start,
+                        end: self.at,
+                    });
                 }
                 b'(' => {}
                 b if is_space(b) => self.at += 1,
@@ -168,7 +183,9 @@ impl<'a> Lexer<'a> {
 /// Takes quotes and backslashes off; folding goes, other control characters
 /// become blanks.
 pub(super) fn unquote(quoted: &[u8], out: &mut Vec<u8>) {
-    let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    let inner = quoted
+        .get(1..quoted.len().saturating_sub(1))
+        .unwrap_or_default();
     let mut is_escaped = false;
     for &byte in inner {
         match byte {
@@ -190,5 +207,8 @@ pub(super) fn is_space(byte: u8) -> bool {
 }
 
 fn is_special(byte: u8) -> bool {
-    matches!(byte, b'"' | b'(' | b'[' | b'<' | b'>' | b'@' | b',' | b';' | b':')
+    matches!(
+        byte,
+        b'"' | b'(' | b'[' | b'<' | b'>' | b'@' | b',' | b';' | b':'
+    )
 }
