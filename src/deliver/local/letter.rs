@@ -1,6 +1,6 @@
 //! A message as a mailbox holds it: LF line ends, its old Return-Path gone.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read};
 
 use crate::message::header;
 
@@ -40,51 +40,86 @@ impl Quote for Mboxrd {
     }
 }
 
-/// Copies a message of the spool (CRLF) with LF line ends and without its
-/// Return-Path fields, which only final delivery may write (SV-55).
-pub fn copy<Q: Quote>(
-    message: &mut dyn Read,
-    out: &mut dyn Write,
-    quote: &mut Q,
-) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(PIECE, out);
-    let mut head = Vec::new();
-    let mut piece = vec![0; PIECE];
-    let end = loop {
-        let n = read(message, &mut piece)?;
-        head.extend_from_slice(piece.get(..n).unwrap_or_default());
-        let is_all = n == 0 || head.len() >= MAX_HEADER;
-        if let Some((end, _)) = header::split(&head, is_all) {
-            break end;
-        }
-        if is_all {
-            break 0;
-        }
-    };
-    let (fields, rest) = head.split_at_checked(end).unwrap_or((&head, &[]));
-    let mut lines = Lines::new(&mut out, quote);
-    for field in header::fields(fields) {
-        if !field.is("Return-Path") {
-            lines.write(field.raw)?;
-        }
-    }
-    lines.write(rest)?;
-    loop {
-        match read(message, &mut piece)? {
-            0 => break,
-            n => lines.write(piece.get(..n).unwrap_or_default())?,
-        }
-    }
-    lines.finish()?;
-    out.flush()
+/// A message of the spool (CRLF) with LF line ends and without its Return-Path
+/// fields, which only final delivery may write (SV-55).
+pub struct Letter<'m, Q> {
+    message: &'m mut dyn Read,
+    lines: Lines<Q>,
+    /// Octets of `lines.out` that were handed on.
+    given: usize,
+    at: At,
 }
 
-fn read(from: &mut dyn Read, piece: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match from.read(piece) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
+#[derive(PartialEq)]
+enum At {
+    Header,
+    Body,
+    End,
+}
+
+impl<'m, Q: Quote> Letter<'m, Q> {
+    pub fn new(message: &'m mut dyn Read, quote: Q) -> Self {
+        Letter {
+            message,
+            lines: Lines::new(quote),
+            given: 0,
+            at: At::Header,
         }
+    }
+
+    fn header(&mut self) -> io::Result<()> {
+        let mut head = Vec::new();
+        let mut piece = vec![0; PIECE];
+        let end = loop {
+            let n = self.message.read(&mut piece)?;
+            head.extend_from_slice(piece.get(..n).unwrap_or_default());
+            let is_all = n == 0 || head.len() >= MAX_HEADER;
+            if let Some((end, _)) = header::split(&head, is_all) {
+                break end;
+            }
+            if is_all {
+                break 0;
+            }
+        };
+        let (fields, rest) = head.split_at_checked(end).unwrap_or((&head, &[]));
+        for field in header::fields(fields) {
+            if !field.is("Return-Path") {
+                self.lines.write(field.raw);
+            }
+        }
+        self.lines.write(rest);
+        self.at = At::Body;
+        Ok(())
+    }
+
+    fn body(&mut self) -> io::Result<()> {
+        let mut piece = vec![0; PIECE];
+        match self.message.read(&mut piece)? {
+            0 => {
+                self.lines.finish();
+                self.at = At::End;
+            }
+            n => self.lines.write(piece.get(..n).unwrap_or_default()),
+        }
+        Ok(())
+    }
+}
+
+impl<Q: Quote> Read for Letter<'_, Q> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.lines.out.len() {
+            self.lines.out.clear();
+            self.given = 0;
+            match self.at {
+                At::Header => self.header()?,
+                At::Body => self.body()?,
+                At::End => return Ok(0),
+            }
+        }
+        let mut rest = self.lines.out.get(self.given..).unwrap_or_default();
+        let n = rest.read(buf)?;
+        self.given += n;
+        Ok(n)
     }
 }
 
@@ -92,19 +127,19 @@ fn read(from: &mut dyn Read, piece: &mut [u8]) -> io::Result<usize> {
 const LOOK: usize = 256;
 
 /// Turns CRLF into LF, line by line, in pieces cut anywhere.
-struct Lines<'a, W: Write, Q> {
-    out: &'a mut W,
-    quote: &'a mut Q,
+struct Lines<Q> {
+    out: Vec<u8>,
+    quote: Q,
     /// The begin of a line, held until it is known whether it is quoted.
     start: Vec<u8>,
     at_start: bool,
     cr: bool,
 }
 
-impl<'a, W: Write, Q: Quote> Lines<'a, W, Q> {
-    fn new(out: &'a mut W, quote: &'a mut Q) -> Self {
+impl<Q: Quote> Lines<Q> {
+    fn new(quote: Q) -> Self {
         Lines {
-            out,
+            out: Vec::new(),
             quote,
             start: Vec::new(),
             at_start: true,
@@ -112,66 +147,61 @@ impl<'a, W: Write, Q: Quote> Lines<'a, W, Q> {
         }
     }
 
-    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+    fn write(&mut self, octets: &[u8]) {
         for line in octets.split_inclusive(|b| *b == b'\n') {
             let (text, ends) = match line.strip_suffix(b"\n") {
                 Some(text) => (text, true),
                 None => (line, false),
             };
             if std::mem::take(&mut self.cr) && !(ends && text.is_empty()) {
-                self.text(b"\r")?;
+                self.text(b"\r");
             }
             let (text, cr) = match text.strip_suffix(b"\r") {
                 Some(text) => (text, true),
                 None => (text, false),
             };
-            self.text(text)?;
+            self.text(text);
             match ends {
-                true => self.end_line()?,
+                true => self.end_line(),
                 false => self.cr = cr,
             }
         }
-        Ok(())
     }
 
-    fn text(&mut self, text: &[u8]) -> io::Result<()> {
+    fn text(&mut self, text: &[u8]) {
         if !(Q::LOOKS && self.at_start) {
-            return self.out.write_all(text);
+            self.out.extend_from_slice(text);
+            return;
         }
         self.start.extend_from_slice(text);
         if self.start.len() >= LOOK {
-            self.release()?;
+            self.release();
         }
-        Ok(())
     }
 
-    fn release(&mut self) -> io::Result<()> {
+    fn release(&mut self) {
         if self.quote.needs(&self.start) {
-            self.out.write_all(b">")?;
+            self.out.push(b'>');
         }
-        self.out.write_all(&self.start)?;
-        self.start.clear();
+        self.out.append(&mut self.start);
         self.at_start = false;
-        Ok(())
     }
 
-    fn end_line(&mut self) -> io::Result<()> {
+    fn end_line(&mut self) {
         if Q::LOOKS && self.at_start {
-            self.release()?;
+            self.release();
         }
         self.at_start = true;
-        self.out.write_all(b"\n")
+        self.out.push(b'\n');
     }
 
-    /// A mailbox's message ends with a line end.
-    fn finish(&mut self) -> io::Result<()> {
+    /// A message in an mbox ends with a line end.
+    fn finish(&mut self) {
         if std::mem::take(&mut self.cr) {
-            self.text(b"\r")?;
+            self.text(b"\r");
         }
-        let unended = !self.start.is_empty() || (Q::LOOKS && !self.at_start);
-        match unended {
-            true => self.end_line(),
-            false => Ok(()),
+        if Q::LOOKS && (!self.start.is_empty() || !self.at_start) {
+            self.end_line();
         }
     }
 }
@@ -181,10 +211,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn mailbox<Q: Quote>(message: &[u8], mut quote: Q) -> String {
-        let mut out = Vec::new();
-        copy(&mut &message[..], &mut out, &mut quote).unwrap();
-        String::from_utf8(out).unwrap()
+    fn mailbox<Q: Quote>(message: &[u8], quote: Q) -> String {
+        let mut out = String::new();
+        let mut message = message;
+        Letter::new(&mut message, quote).read_to_string(&mut out).unwrap();
+        out
     }
 
     #[test]
@@ -229,9 +260,10 @@ mod tests {
         #[test]
         fn pieces_do_not_matter(body in "(\r\n|\r|>|From |x){0,40}", size in 1usize..9) {
             let message = format!("A: b\r\n\r\n{body}\r\n");
-            let mut out = Vec::new();
-            copy(&mut Cut(message.as_bytes(), size), &mut out, &mut Mboxrd).unwrap();
-            prop_assert_eq!(String::from_utf8(out).unwrap(), mailbox(message.as_bytes(), Mboxrd));
+            let mut out = String::new();
+            let mut cut = Cut(message.as_bytes(), size);
+            Letter::new(&mut cut, Mboxrd).read_to_string(&mut out).unwrap();
+            prop_assert_eq!(out, mailbox(message.as_bytes(), Mboxrd));
         }
     }
 }

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
 use super::Order;
-use super::letter::{self, Mboxrd};
+use super::letter::{Letter, Mboxrd};
 use crate::sys;
 
 /// A mailbox locked for longer keeps the message waiting.
@@ -105,7 +105,7 @@ fn write(file: &mut File, end: u64, order: &Order, content: &mut dyn Read) -> io
     let date = now.strftime("%a %b %e %H:%M:%S %Y");
     let sender = order.sender.replace(|c: char| c.is_whitespace() || c.is_control(), "-");
     write!(file, "{separator}From {sender} {date}\n{}", order.trace)?;
-    letter::copy(content, file, &mut Mboxrd)?;
+    io::copy(&mut Letter::new(content, Mboxrd), file)?;
     file.write_all(b"\n")
 }
 

@@ -1,16 +1,18 @@
 //! Delivery into a mailbox of this host.
 
-pub mod letter;
+mod letter;
 mod mbox;
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use letter::{Letter, Plain};
+
 use super::hop::{Local, LocalKind};
 use super::job::{Job, lock};
-use super::result;
+use super::{content, result};
 use crate::config::Config;
 use crate::message::trace;
 use crate::route::transport::{Transport, fill_user};
@@ -67,11 +69,16 @@ pub(super) fn deliver(job: &Job<'_, '_>, number: u32, local: &Local) -> Result<A
         let claim = lock(job.claim);
         return parent.deliver(claim.as_fd(), job.head.id, number);
     }
+    here(&order, job.letter, &target.to)
+}
+
+/// Delivers in this process.
+pub fn here(order: &Order, letter: &content::Letter<'_>, to: &str) -> Result<Attempt, Damaged> {
     if order.owner.is_none() && !order.path.exists() {
-        return Ok(unknown(&target.to));
+        return Ok(unknown(to));
     }
-    match job.letter.open() {
-        Ok(mut content) => post(&order, None, &mut content),
+    match letter.open() {
+        Ok(mut content) => post(order, None, &mut content),
         Err(error) => damaged_or_deferred(&error),
     }
 }
@@ -204,11 +211,11 @@ pub fn post(
     }
 }
 
+/// A user's Maildir that is not there yet is made, as their mail program would.
 fn into_maildir(order: &Order, content: &mut dyn Read) -> io::Result<()> {
-    maildir::deliver(&order.path, &mut |out: &mut dyn Write| {
-        out.write_all(order.trace.as_bytes())?;
-        letter::copy(content, out, &mut letter::Plain)
-    })
+    let letter = Letter::new(content, Plain);
+    let mut whole = order.trace.as_bytes().chain(letter);
+    maildir::deliver(&order.path, true, &mut whole).map(drop)
 }
 
 fn damaged_or_deferred(error: &io::Error) -> Result<Attempt, Damaged> {
@@ -226,4 +233,16 @@ fn refused(path: &Path, error: &io::Error) -> Attempt {
         _ => "4.3.0",
     };
     result::deferred(status, format!("mailbox {}: {error}", path.display()))
+}
+
+/// As routes are written: `mbox:/var/mail/ann`.
+impl std::fmt::Display for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.form {
+            Form::Maildir => "maildir",
+            Form::Mbox if self.path.is_dir() => "maildir",
+            Form::Mbox => "mbox",
+        };
+        write!(f, "{kind}:{}", self.path.display())
+    }
 }
