@@ -2,6 +2,7 @@
 //! commit. Shared by `smtp-send` and `smtp-serve`; names no runtime.
 
 use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -82,22 +83,18 @@ impl Runner {
         }
     }
 
-    /// Becomes `smtp-queue` with these words; comes back only when that fails.
-    pub fn exec(&self, words: &[&OsStr]) -> Stop {
-        match program() {
-            Ok(program) => {
-                let error = Command::new(&program).args(self.args(words)).exec();
-                not_started(format!("{}: {error}", program.display()))
-            }
-            Err(text) => not_started(text),
-        }
-    }
-
-    /// A command whose standard input the caller feeds.
-    pub fn command(&self, words: &[&OsStr]) -> Result<Command, Stop> {
-        let mut command = Command::new(program().map_err(not_started)?);
-        command.args(self.args(words));
-        Ok(command)
+    /// Becomes `smtp-queue` with these words, and with `input` where its verb
+    /// reads any; comes back only when that fails.
+    pub fn exec(&self, words: &[&OsStr], input: Option<OwnedFd>) -> Stop {
+        let program = match program() {
+            Ok(program) => program,
+            Err(text) => return not_started(text),
+        };
+        let error = Command::new(&program)
+            .args(self.args(words))
+            .stdin(input.map_or_else(Stdio::null, Stdio::from))
+            .exec();
+        not_started(format!("{}: {error}", program.display()))
     }
 
     /// `words` first: a verb goes before its options, and these are the last.
@@ -137,7 +134,11 @@ fn program() -> Result<PathBuf, String> {
         return Ok(beside);
     };
     let in_bin = prefix.join("bin/smtp-queue");
-    Ok(if !beside.exists() && in_bin.exists() { in_bin } else { beside })
+    Ok(if !beside.exists() && in_bin.exists() {
+        in_bin
+    } else {
+        beside
+    })
 }
 
 fn not_started(text: String) -> Stop {

@@ -9,6 +9,7 @@ pub mod drain;
 pub mod output;
 pub mod send;
 pub mod sendmail;
+pub mod serve;
 pub mod submit;
 
 use std::ffi::{OsStr, OsString};

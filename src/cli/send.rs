@@ -2,10 +2,12 @@
 //! standard input.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -15,6 +17,7 @@ use super::{Done, Stop};
 use crate::class::Class;
 use crate::config::{Config, Overrides};
 use crate::smtp::param::MailParams;
+use crate::spool::{Id, Spool};
 use crate::{log, sys};
 
 const NAME: &str = "smtp-send";
@@ -77,7 +80,8 @@ pub fn main(args: Vec<OsString>) -> Done {
     let mut message = Incoming::open(Input, false)?;
     let runner = Runner::new(&config.spool, options.config.as_deref());
     if options.now {
-        return now(&config, &caller, &plan, &runner, &mut message);
+        let file = private_copy(&config, &caller, plan, &mut message)?;
+        return Err(runner.exec(&["deliver".as_ref()], Some(file)));
     }
     let spool = submit::open_spool(&config)?;
     submit::submit(&config, &spool, &caller, plan, &mut message).map_err(|r| r.stop)?;
@@ -89,7 +93,11 @@ pub fn main(args: Vec<OsString>) -> Done {
 
 fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
     let words: Vec<&[u8]> = options.recipients.iter().map(|w| w.as_bytes()).collect();
-    for word in words.iter().copied().chain(options.from.as_deref().map(OsStrExt::as_bytes)) {
+    for word in words
+        .iter()
+        .copied()
+        .chain(options.from.as_deref().map(OsStrExt::as_bytes))
+    {
         submit::check_text(word)?;
     }
     let (recipients, bad) = submit::read_addresses(&words, &config.origin);
@@ -110,4 +118,44 @@ fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
         params: MailParams::default(),
         notify: None,
     })
+}
+
+/// The message with its envelope as a file of the spool's form that has no
+/// name any more: it is gone with the process that delivers it.
+fn private_copy(
+    config: &Config,
+    caller: &Caller,
+    plan: Plan,
+    message: &mut Incoming<Input>,
+) -> Result<OwnedFd, Stop> {
+    let name = Id::generate().map_err(|e| Stop::new(Class::OsErr, e.to_string()))?;
+    let directory = std::env::temp_dir().join(format!("smtp-send.{name}"));
+    let failed =
+        |e: io::Error| Stop::new(Class::CantCreate, format!("{}: {e}", directory.display()));
+    DirBuilder::new()
+        .mode(0o700)
+        .create(&directory)
+        .map_err(failed)?;
+    let file = spooled(&directory, config, caller, plan, message);
+    std::fs::remove_dir_all(&directory).map_err(failed)?;
+    file
+}
+
+fn spooled(
+    directory: &Path,
+    config: &Config,
+    caller: &Caller,
+    plan: Plan,
+    message: &mut Incoming<Input>,
+) -> Result<OwnedFd, Stop> {
+    let spool = Spool::open_or_create(directory, None)?;
+    let done = submit::submit(config, &spool, caller, plan, message).map_err(|r| r.stop)?;
+    let entry = spool.find(done.id.as_str())?;
+    let lost = |e: io::Error| Stop::new(Class::Io, format!("the message: {e}"));
+    let claim = spool
+        .claim(&entry)?
+        .ok_or_else(|| lost(io::ErrorKind::NotFound.into()))?;
+    let file = claim.as_fd().try_clone_to_owned().map_err(lost)?;
+    rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(|e| lost(e.into()))?;
+    Ok(file)
 }

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use self::args::{Args, Errors, Mode};
 use super::{Done, Stop, drain};
-use crate::config::{Config, LogTo, Overrides};
+use crate::config::{Config, Overrides};
 use crate::spool::Spool;
 use crate::{log, sys};
 
@@ -66,7 +66,9 @@ fn by_name(tool: &str) -> Result<Mode, Stop> {
     match tool {
         "mailq" => Ok(Mode::List),
         "newaliases" => Ok(Mode::Newaliases),
-        "smtpd" => Err(Stop::usage("the server is a program of its own: smtp-serve")),
+        "smtpd" => Err(Stop::usage(
+            "the server is a program of its own: smtp-serve",
+        )),
         _ => Ok(Mode::Submit),
     }
 }
@@ -93,12 +95,8 @@ fn is_root() -> bool {
 
 /// The mail log. Called as `sendmail`, stderr belongs to the caller.
 fn open_log(config: &Config, tag: Option<&OsStr>) {
-    let to = match config.log {
-        LogTo::Auto => LogTo::Syslog,
-        chosen => chosen,
-    };
     let tag = tag.map(|t| String::from_utf8_lossy(t.as_bytes()));
-    log::open(to, tag.as_deref().unwrap_or("sendmail"));
+    log::open_quiet(config.log, tag.as_deref().unwrap_or("sendmail"));
 }
 
 /// The spool for reading; `None` where nothing was ever queued.

@@ -14,7 +14,7 @@ use crate::config::{Config, Overrides};
 use crate::net::stdio;
 use crate::net::tls::Acceptor;
 use crate::serve::intake::Committed;
-use crate::serve::listen::{Endpoint, Listener};
+use crate::serve::listen::{Endpoint, ListenError, Listener};
 use crate::serve::{identity, local, service};
 use crate::spool::Spool;
 use crate::{log, sys};
@@ -72,33 +72,55 @@ pub fn run(args: Vec<OsString>) -> Done {
 }
 
 fn plan(args: Args) -> Result<Plan, Stop> {
-    let over = Overrides { config: args.config.clone(), spool: args.spool, privileged: sys::is_privileged() };
+    let over = Overrides {
+        config: args.config.clone(),
+        spool: args.spool,
+        privileged: sys::is_privileged(),
+    };
     let mut config = Config::load(&over)?;
     if let Some(hostname) = args.hostname {
         config.hostname = hostname;
     }
-    config.serve.relay_from.extend(args.relay_from);
+    for text in args.relay_from {
+        let network = text.parse();
+        let wrong = |e| Stop::usage(format!("--relay-from {text}: {e}"));
+        config.serve.relay_from.push(network.map_err(wrong)?);
+    }
     config.tls.certificate = args.tls_certificate.or(config.tls.certificate);
     config.tls.key = args.tls_key.or(config.tls.key);
-    if !args.listen.is_empty() {
-        config.serve.listen = args.listen;
-    }
-    let endpoints = if args.stdin {
-        Vec::new()
-    } else {
-        config.serve.listen.iter().map(|text| text.parse()).collect::<Result<_, _>>()?
+    let endpoints = match (args.stdin, args.listen.as_slice()) {
+        (true, _) => Vec::new(),
+        (false, []) => endpoints(&config.serve.listen)
+            .map_err(|e| Stop::new(Class::Config, format!("serve.listen: {e}")))?,
+        (false, places) => endpoints(places)?,
     };
     if endpoints.is_empty() && !args.stdin {
-        return Err(Stop::usage("nothing to listen on: give --listen HOST:PORT, or --stdin"));
+        return Err(Stop::usage(
+            "nothing to listen on: give --listen HOST:PORT, or --stdin",
+        ));
     }
     let has_tls = config.tls.certificate.is_some();
     if has_tls != config.tls.key.is_some() {
-        return Err(Stop::usage("a certificate and its key come together: --tls-certificate, --tls-key"));
+        return Err(Stop::new(
+            Class::Config,
+            "tls.certificate and tls.key come together",
+        ));
     }
-    if !has_tls && endpoints.iter().any(|e: &Endpoint| e.implicit_tls) {
-        return Err(Stop::usage("smtps:// needs --tls-certificate and --tls-key"));
+    if !has_tls && endpoints.iter().any(|e| e.implicit_tls) {
+        return Err(Stop::new(
+            Class::Config,
+            "smtps:// needs tls.certificate and tls.key",
+        ));
     }
-    Ok(Plan { config, config_file: args.config, endpoints })
+    Ok(Plan {
+        config,
+        config_file: args.config,
+        endpoints,
+    })
+}
+
+fn endpoints(places: &[String]) -> Result<Vec<Endpoint>, ListenError> {
+    places.iter().map(|text| text.parse()).collect()
 }
 
 fn serve_network(plan: &Plan) -> Done {
@@ -107,7 +129,7 @@ fn serve_network(plan: &Plan) -> Done {
         listeners.extend(endpoint.bind()?);
     }
     let acceptor = acceptor(&plan.config)?;
-    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan))?;
+    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
     tell(&listeners)?;
     let stopped = service::run(&plan.config, desk, listeners, acceptor);
     stopped.map_err(|e| Stop::new(Class::OsErr, format!("cannot serve: {e}")))
@@ -120,7 +142,7 @@ fn serve_stdin(plan: &Plan) -> Done {
         Some(_) => acceptor(&plan.config)?,
         None => None,
     };
-    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan))?;
+    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
     match socket {
         None => Ok(local::run_server(&plan.config, &desk)?),
         Some(socket) => {

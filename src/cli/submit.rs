@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 pub use bad::return_to_sender;
 pub use caller::Caller;
-pub use incoming::{Incoming, check_input};
+pub use incoming::{Incoming, Input, check_input};
 
 use super::Stop;
 use crate::class::Class;
@@ -22,8 +22,8 @@ use crate::config::Config;
 use crate::message::{header, submit, trace};
 use crate::smtp::addr::{AddrError, Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, Notify, RcptParams};
-use crate::sys;
 use crate::spool::{Draft, Envelope, Id, Origin, Recipient, Spool, SpoolError};
+use crate::sys;
 
 /// Most recipients of one submission (DESIGN section 8).
 pub const MAX_RECIPIENTS: usize = 100_000;
@@ -85,7 +85,11 @@ pub fn read_addresses(
 /// A sender given by option: empty and `<>` are the null reverse-path; of
 /// several addresses the first counts and the others come back as a warning.
 pub fn read_sender(word: &[u8], origin: &str) -> Result<(ReversePath, bool), Stop> {
-    let bare: Vec<u8> = word.iter().copied().filter(|b| !b" \t".contains(b)).collect();
+    let bare: Vec<u8> = word
+        .iter()
+        .copied()
+        .filter(|b| !b" \t".contains(b))
+        .collect();
     if matches!(bare.as_slice(), b"" | b"<>") {
         return Ok((ReversePath::Null, false));
     }
@@ -118,7 +122,9 @@ pub fn check_text(word: &[u8]) -> Result<(), Stop> {
 /// A name for a header: line ends and other control characters are blanks (I2).
 pub fn one_line(name: &OsStr) -> String {
     let name = String::from_utf8_lossy(name.as_bytes());
-    name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    name.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 /// The spool to submit to. A system's is made by its installation; a user's
@@ -257,7 +263,14 @@ fn store<R: io::Read>(
     message: &mut Incoming<R>,
 ) -> Result<Id, Stop> {
     let mut draft = spool.draft(&envelope)?;
-    let head = head(config, caller, plan, &envelope, draft.id(), message.header());
+    let head = head(
+        config,
+        caller,
+        plan,
+        &envelope,
+        draft.id(),
+        message.header(),
+    );
     write(&mut draft, &head)?;
     let mut left = config.message_size.saturating_sub(head.len() as u64);
     while let Some(piece) = message.next_body()? {

@@ -4,6 +4,5 @@
 pub mod conn;
 pub mod dns;
 pub mod drive;
-pub mod network;
 pub mod stdio;
 pub mod tls;

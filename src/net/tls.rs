@@ -373,3 +373,5 @@ fn handshake(text: &str) -> TlsError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub use tests::self_signed;

@@ -68,7 +68,10 @@ fn owner(uid: u32, gid: u32) -> (u32, u32) {
 fn create(spool: &Path, uid: u32, gid: u32) -> io::Result<()> {
     if let Some(parent) = spool.parent() {
         // Others must be able to pass; what is inside protects itself.
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(parent)?;
     }
     fs::DirBuilder::new().mode(0o700).create(spool)?;
     std::os::unix::fs::chown(spool, Some(uid), Some(gid))

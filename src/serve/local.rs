@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::intake::{self, Caller, Committed, Desk, Intake};
 use super::policy::{Client, Policy};
 use crate::class::{Class, Classify};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::net::stdio::{self, Carrier, End, Handler, Standard};
 use crate::smtp::server::Session;
 use crate::spool::Spool;
@@ -16,8 +16,6 @@ use crate::spool::Spool;
 /// Why a session on descriptors 0 and 1 did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
     #[error("SMTP on standard input: {0}")]
     Io(#[from] io::Error),
     /// What was received of the message is dropped.
@@ -28,7 +26,6 @@ pub enum LocalError {
 impl Classify for LocalError {
     fn class(&self) -> Class {
         match self {
-            LocalError::Config(e) => e.class(),
             LocalError::Io(_) => Class::Io,
             LocalError::Broken => Class::Protocol,
         }
@@ -45,7 +42,7 @@ pub fn run(
     caller: Caller,
     committed: Box<dyn Fn(&Spool) + Send + Sync>,
 ) -> Result<(), LocalError> {
-    let desk = desk(config, spool, committed)?;
+    let desk = desk(config, spool, committed);
     match stdio::internet_socket() {
         None => session(
             config,
@@ -69,23 +66,19 @@ pub fn run_server(config: &Config, desk: &Desk) -> Result<(), LocalError> {
 }
 
 /// What sessions share, from the configuration.
-pub fn desk(
-    config: &Config,
-    spool: Spool,
-    committed: Committed,
-) -> Result<Desk, ConfigError> {
+pub fn desk(config: &Config, spool: Spool, committed: Committed) -> Desk {
     let (aliases, faults) = crate::config::load_aliases(config);
     for fault in faults {
         crate::log::event("alias-error", &[("error", &fault)]);
     }
-    Ok(Desk {
+    Desk {
         spool,
-        policy: Policy::new(config, aliases)?,
+        policy: Policy::new(config, aliases),
         hostname: config.hostname.clone(),
         origin: config.origin.clone(),
         reserve: config.serve.reserve,
         committed,
-    })
+    }
 }
 
 fn client(socket: &TcpStream) -> io::Result<Client> {

@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use crate::config::{Config, ConfigError};
-use crate::net::network::Network;
+use crate::config::Config;
 use crate::route::alias::Aliases;
+use crate::route::network::Network;
 use crate::route::table::Table;
 use crate::route::transport::{Transport, fill_user};
 use crate::smtp::addr::{Domain, ForwardPath, Mailbox};
@@ -56,28 +56,24 @@ pub struct Policy {
 impl Policy {
     /// `relay_from` of the configuration is empty by default: nobody relays, not
     /// even the loopback.
-    pub fn new(config: &Config, aliases: Aliases) -> Result<Policy, ConfigError> {
-        let relay_from = config.serve.relay_from.iter().map(|text| text.parse());
-        let relay_from = relay_from
-            .collect::<Result<_, _>>()
-            .map_err(|e| ConfigError(format!("serve.relay_from: {e}")))?;
+    pub fn new(config: &Config, aliases: Aliases) -> Policy {
         let users = match config.serve.users.as_slice() {
             [] => Users::System,
             names if names.iter().any(|n| n == "any") => Users::Any,
             names => Users::Listed(names.to_vec()),
         };
-        Ok(Policy {
+        Policy {
             table: config.table(),
             aliases,
             users,
-            relay_from,
+            relay_from: config.serve.relay_from.clone(),
             local_domain: config
                 .local_domains
                 .first()
                 .unwrap_or(&config.hostname)
                 .clone(),
             user_exists: |name| crate::sys::user_by_name(name).is_some(),
-        })
+        }
     }
 
     /// May this client send to anybody?

@@ -264,7 +264,9 @@ fn mode(value: &[u8]) -> Result<Mode, Stop> {
         b"v" => Mode::Verify,
         b"h" | b"H" => Mode::Nothing,
         b"d" | b"D" | b"l" => {
-            return Err(Stop::usage("the server is a program of its own: smtp-serve"));
+            return Err(Stop::usage(
+                "the server is a program of its own: smtp-serve",
+            ));
         }
         _ => {
             let value = String::from_utf8_lossy(value);
@@ -378,7 +380,10 @@ fn missing(letter: u8) -> Stop {
 
 fn unknown_letter(letter: u8) -> Stop {
     let letter = [letter];
-    Stop::usage(format!("unknown option -{}", String::from_utf8_lossy(&letter)))
+    Stop::usage(format!(
+        "unknown option -{}",
+        String::from_utf8_lossy(&letter)
+    ))
 }
 
 fn unknown(word: &OsStr) -> Stop {

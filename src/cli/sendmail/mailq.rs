@@ -9,8 +9,7 @@ use crate::config::Config;
 use crate::smtp::addr::ReversePath;
 use crate::spool::{Entry, Head, Outcome, Place, Spool, State};
 
-const HEADING: &str =
-    "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n";
+const HEADING: &str = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n";
 /// Blanks before a recipient.
 const INDENT: usize = 47;
 /// Reasons end at this column where they fit.
@@ -74,7 +73,10 @@ fn totals(count: u64, octets: u64, with_total: bool) -> String {
         String::new()
     };
     let s = if count == 1 { "" } else { "s" };
-    format!("\n{total}-- {} Kbytes in {count} Request{s}.\n", octets / 1024)
+    format!(
+        "\n{total}-- {} Kbytes in {count} Request{s}.\n",
+        octets / 1024
+    )
 }
 
 /// One message.
@@ -104,16 +106,27 @@ impl Item {
                 None => return None,
             },
         };
-        let size = known.as_ref().map_or(entry.size, |(head, _)| head.check.length);
+        let size = known
+            .as_ref()
+            .map_or(entry.size, |(head, _)| head.check.length);
         Some(Item { entry, size, known })
     }
 
     fn print(&self, zone: &TimeZone) -> String {
-        let mark = if self.entry.place == Place::Held { "!" } else { "" };
+        let mark = if self.entry.place == Place::Held {
+            "!"
+        } else {
+            ""
+        };
         let id = format!("{}{mark}", self.entry.id);
         let (time, sender) = match &self.known {
             Some((head, _)) => (
-                head.envelope.origin.time.to_zoned(zone.clone()).strftime("%a %b %e %H:%M:%S").to_string(),
+                head.envelope
+                    .origin
+                    .time
+                    .to_zoned(zone.clone())
+                    .strftime("%a %b %e %H:%M:%S")
+                    .to_string(),
                 sender(&head.envelope.sender),
             ),
             None => (String::new(), "(unreadable)".to_owned()),
@@ -160,7 +173,9 @@ fn open_with_reason(state: &State, recipient: usize) -> Option<String> {
     let mut is_open = false;
     let mut reason = String::new();
     for (number, target) in targets.iter().enumerate() {
-        let Ok(number) = u32::try_from(number) else { break };
+        let Ok(number) = u32::try_from(number) else {
+            break;
+        };
         if usize::try_from(target.recipient) != Ok(recipient) || state.settled(number).is_some() {
             continue;
         }

@@ -31,7 +31,9 @@ pub fn submit(tool: &str, args: &Args) -> Done {
     let spool = submit::open_spool(&config)?;
     let caller = Caller::real();
     let mut message = Incoming::open(Input, !args.ignore_dots)?;
-    let header = by_mail(args).then(|| message.header().to_vec()).unwrap_or_default();
+    let header = by_mail(args)
+        .then(|| message.header().to_vec())
+        .unwrap_or_default();
     match submit::submit(&config, &spool, &caller, plan, &mut message) {
         Ok(done) => {
             wake(args, &config, &spool, &done)?;
@@ -126,7 +128,11 @@ fn keyword(name: &str, value: &OsStr) -> String {
 
 fn ignored(tool: &str, args: &Args, letter: char, value: &OsStr) {
     let value = value.to_string_lossy();
-    warn(tool, args, &format!("-{letter} \"{value}\" is not known and ignored"));
+    warn(
+        tool,
+        args,
+        &format!("-{letter} \"{value}\" is not known and ignored"),
+    );
 }
 
 fn warn(tool: &str, args: &Args, text: &str) {

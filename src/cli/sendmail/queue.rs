@@ -24,8 +24,10 @@ pub fn run(args: &Args, select: &Select) -> Done {
             spool.ask_run()?;
             Ok(())
         }
-        Select::All => Err(runner.exec(&["run".as_ref(), "--all".as_ref()])),
-        Select::By(option, text) => Err(runner.exec(&["run".as_ref(), option.as_ref(), text])),
+        Select::All => Err(runner.exec(&["run".as_ref(), "--all".as_ref()], None)),
+        Select::By(option, text) => {
+            Err(runner.exec(&["run".as_ref(), option.as_ref(), text], None))
+        }
     }
 }
 
@@ -44,5 +46,5 @@ pub fn verify(args: &Args) -> Done {
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let mut words: Vec<&OsStr> = vec!["route".as_ref(), "--".as_ref()];
     words.extend(addresses.iter().map(|a| OsStr::new(a.as_str())));
-    Err(runner.exec(&words))
+    Err(runner.exec(&words, None))
 }

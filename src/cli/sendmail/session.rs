@@ -15,7 +15,11 @@ pub fn serve(args: &Args) -> Done {
     let caller = intake::Caller {
         uid: real.uid,
         address: real.mailbox(&config.origin),
-        full_name: args.full_name.as_deref().map(submit::one_line).or_else(|| real.full_name()),
+        full_name: args
+            .full_name
+            .as_deref()
+            .map(submit::one_line)
+            .or_else(|| real.full_name()),
     };
     let runner = Runner::new(&config.spool, super::trusted(args.config.as_deref()));
     let is_queued = args.when == When::Queued;

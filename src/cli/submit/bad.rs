@@ -9,7 +9,7 @@ use super::Caller;
 use crate::config::Config;
 use crate::message::bounce::{self, Action, Block, Notice};
 use crate::smtp::addr::{AddrError, Mailbox, ReversePath};
-use crate::smtp::param::{MailParams, Ret, RcptParams};
+use crate::smtp::param::{MailParams, RcptParams, Ret};
 use crate::spool::{Envelope, Id, Origin, Recipient, Spool, SpoolError};
 
 /// Queues a bounce to `to` with the header of what was to be sent. Nothing

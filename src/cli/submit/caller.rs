@@ -21,7 +21,9 @@ impl Caller {
     }
 
     fn entry(&self) -> Option<&sys::User> {
-        self.entry.get_or_init(|| sys::user_by_uid(self.uid)).as_ref()
+        self.entry
+            .get_or_init(|| sys::user_by_uid(self.uid))
+            .as_ref()
     }
 
     /// Login name; the number where the user has none, so that containers with
@@ -43,7 +45,9 @@ impl Caller {
     /// `$NAME`, else the first part of the GECOS field, where `&` stands for
     /// the capitalised login (H5).
     pub fn full_name(&self) -> Option<String> {
-        let given = std::env::var("NAME").ok().filter(|n| !sys::is_privileged() && !n.is_empty());
+        let given = std::env::var("NAME")
+            .ok()
+            .filter(|n| !sys::is_privileged() && !n.is_empty());
         given.or_else(|| gecos_name(self.entry()?))
     }
 }
@@ -90,6 +94,11 @@ mod tests {
             entry: OnceCell::from(None),
         };
         assert_eq!(caller.mailbox("h.example").local, "54321");
-        assert_eq!(caller.full_name().filter(|_| std::env::var("NAME").is_err()), None);
+        assert_eq!(
+            caller
+                .full_name()
+                .filter(|_| std::env::var("NAME").is_err()),
+            None
+        );
     }
 }

@@ -130,6 +130,9 @@ impl<R: Read> Incoming<R> {
 fn too_large() -> Stop {
     Stop::new(
         Class::Unavailable,
-        format!("the header is larger than {} MiB; nothing was sent", MAX_HEADER >> 20),
+        format!(
+            "the header is larger than {} MiB; nothing was sent",
+            MAX_HEADER >> 20
+        ),
     )
 }

@@ -63,6 +63,12 @@ fn pem(key: &PKey<Private>) -> Vec<u8> {
     key.private_key_to_pem_pkcs8().unwrap()
 }
 
+/// Certificate and key, PEM, for tests of the server.
+pub fn self_signed(name: &str) -> (Vec<u8>, Vec<u8>) {
+    let key = ec_key();
+    (good(&key, name), pem(&key))
+}
+
 /// Two ends of one TCP connection.
 async fn pair() -> (Conn, Conn) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

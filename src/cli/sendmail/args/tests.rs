@@ -2,7 +2,12 @@ use super::*;
 use crate::class::Class;
 
 fn read(line: &str) -> Result<Args, Stop> {
-    parse(line.split(' ').filter(|w| !w.is_empty()).map(OsString::from).collect())
+    parse(
+        line.split(' ')
+            .filter(|w| !w.is_empty())
+            .map(OsString::from)
+            .collect(),
+    )
 }
 
 fn good(line: &str) -> Args {
@@ -20,15 +25,75 @@ fn class(line: &str) -> Class {
 #[test]
 fn accepted_forms() {
     for line in [
-        "-Ac x", "-Am x", "-A c x", "-BFOO x", "-B 7BIT x", "-bm x", "-Cfile x", "-C file x",
-        "-c x", "-T x", "-T3d x", "-s x", "-X/tmp/log x", "-X /tmp/log x", "-D/tmp/log x",
-        "-D /tmp/log x", "-d x", "-d8.99 x", "-em x", "-e x", "-E x", "-Efoo x", "-J x", "-Fname x",
-        "-F name x", "-G x", "-h3 x", "-h 3 x", "-hx x", "-Ltag x", "-L tag x", "-m x", "-om x",
-        "-Nnever x", "-N failure,delay x", "-n x", "-OQueueDirectory=/tmp x", "-O Foo x", "-O a=b x",
-        "-pSMTP:h x", "-p SMTP x", "-Rfull x", "-R hdrs x", "-rme x", "-r me x", "-U x", "-Vid x",
-        "-V id x", "-x x", "-oi x", "-oitrue x", "-oMrlocal x", "-or0s x", "-or1h x", "-oo x",
-        "-os x", "-o7 x", "-o8 x", "-oQ/tmp x", "-oX/tmp/x x", "-o i x", "-oem -odb x", "-it x",
-        "-ti x", "-iv x", "-v x", "-- x", "-i -- x", "-tif me x",
+        "-Ac x",
+        "-Am x",
+        "-A c x",
+        "-BFOO x",
+        "-B 7BIT x",
+        "-bm x",
+        "-Cfile x",
+        "-C file x",
+        "-c x",
+        "-T x",
+        "-T3d x",
+        "-s x",
+        "-X/tmp/log x",
+        "-X /tmp/log x",
+        "-D/tmp/log x",
+        "-D /tmp/log x",
+        "-d x",
+        "-d8.99 x",
+        "-em x",
+        "-e x",
+        "-E x",
+        "-Efoo x",
+        "-J x",
+        "-Fname x",
+        "-F name x",
+        "-G x",
+        "-h3 x",
+        "-h 3 x",
+        "-hx x",
+        "-Ltag x",
+        "-L tag x",
+        "-m x",
+        "-om x",
+        "-Nnever x",
+        "-N failure,delay x",
+        "-n x",
+        "-OQueueDirectory=/tmp x",
+        "-O Foo x",
+        "-O a=b x",
+        "-pSMTP:h x",
+        "-p SMTP x",
+        "-Rfull x",
+        "-R hdrs x",
+        "-rme x",
+        "-r me x",
+        "-U x",
+        "-Vid x",
+        "-V id x",
+        "-x x",
+        "-oi x",
+        "-oitrue x",
+        "-oMrlocal x",
+        "-or0s x",
+        "-or1h x",
+        "-oo x",
+        "-os x",
+        "-o7 x",
+        "-o8 x",
+        "-oQ/tmp x",
+        "-oX/tmp/x x",
+        "-o i x",
+        "-oem -odb x",
+        "-it x",
+        "-ti x",
+        "-iv x",
+        "-v x",
+        "-- x",
+        "-i -- x",
+        "-tif me x",
     ] {
         assert_eq!(good(line).recipients, ["x"], "{line}");
     }
@@ -37,10 +102,46 @@ fn accepted_forms() {
 #[test]
 fn refused_forms() {
     for line in [
-        "-Z x", "-M x", "-Mfoo", "-Q x", "-S x", "-a x", "-auUSER x", "-4 x", "-6", "-w", "--foo x",
-        "--help x", "--from=x", "- x", "-b x", "-bt", "-bq", "-bd", "-bD", "-bl", "-f", "-F", "-o",
-        "-o -i x", "-o a@x", "x -f y", "x -t", "a b -i", "-q x", "-qGgroup", "-qI", "-q!", "-qx", "-t -bs",
-        "-bs -t", "-t -bv", "-bp -t", "-t -q", "-bsx", "-i\u{e9} x",
+        "-Z x",
+        "-M x",
+        "-Mfoo",
+        "-Q x",
+        "-S x",
+        "-a x",
+        "-auUSER x",
+        "-4 x",
+        "-6",
+        "-w",
+        "--foo x",
+        "--help x",
+        "--from=x",
+        "- x",
+        "-b x",
+        "-bt",
+        "-bq",
+        "-bd",
+        "-bD",
+        "-bl",
+        "-f",
+        "-F",
+        "-o",
+        "-o -i x",
+        "-o a@x",
+        "x -f y",
+        "x -t",
+        "a b -i",
+        "-q x",
+        "-qGgroup",
+        "-qI",
+        "-q!",
+        "-qx",
+        "-t -bs",
+        "-bs -t",
+        "-t -bv",
+        "-bp -t",
+        "-t -q",
+        "-bsx",
+        "-i\u{e9} x",
     ] {
         assert_eq!(class(line), Class::Usage, "{line}");
     }
@@ -61,7 +162,11 @@ fn i1_control_characters_are_refused() {
     ] {
         assert_eq!(line(words), Some(Class::Data), "{words:?}");
     }
-    assert_eq!(line(&["-F", "a\nb", "x"]), None, "folded later, not refused");
+    assert_eq!(
+        line(&["-F", "a\nb", "x"]),
+        None,
+        "folded later, not refused"
+    );
     assert_eq!(line(&["a@x,\tb@x"]), None);
 }
 
