@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::content::Letter;
 use super::hop::{self, Hop, Local, Remote};
 use super::remote::{self, Batch, Stop};
-use super::{Engine, Summary, expand, finish, local, notice, result};
+use super::{Engine, Summary, finish, local, notice, result};
 use crate::log;
 use crate::smtp::addr::Mailbox;
 use crate::spool::{

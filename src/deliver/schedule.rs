@@ -1,12 +1,12 @@
 //! A run: what is due, in order; who waits; when to look again.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::os::fd::AsFd;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe::Receiver;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -100,6 +100,11 @@ struct Signals {
     hup: Signal,
 }
 
+enum Told {
+    End,
+    Run,
+}
+
 impl Signals {
     fn new() -> Result<Signals, RunError> {
         let on = |kind| signal(kind).map_err(|e| RunError::System("signal handlers", e));
@@ -110,10 +115,11 @@ impl Signals {
         })
     }
 
-    async fn end(&mut self) {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
+            _ = self.term.recv() => Told::End,
+            _ = self.int.recv() => Told::End,
+            _ = self.hup.recv() => Told::Run,
         }
     }
 }
@@ -139,7 +145,10 @@ impl Run<'_, '_> {
             while self.active > 0 {
                 tokio::select! {
                     Some(report) = incoming.recv() => self.take(report),
-                    () = signals.end() => self.end(stop),
+                    signal = signals.next() => match signal {
+                        Told::End => self.end(stop),
+                        Told::Run => {}
+                    },
                     () = tokio::time::sleep(super::pool::IDLE), if self.engine.pool.has_idle() => {}
                 }
                 say_goodbye(self.engine, false).await;
@@ -160,9 +169,7 @@ impl Run<'_, '_> {
             return Ok(self.summary);
         }
         // Watched before the directories are read: nothing slips in between.
-        let watch = self.spool.watch()?;
-        let mut watch = AsyncFd::with_interest(watch, Interest::READABLE)
-            .map_err(|e| RunError::System("watching the spool", e))?;
+        let mut wakes = Wakes::new(self.spool)?;
         let mut rescan = true;
         let mut all = false;
         let mut swept: Option<Instant> = None;
@@ -194,11 +201,11 @@ impl Run<'_, '_> {
                 Some(report) = incoming.recv() => {
                     rescan |= self.take_and_look(report);
                 }
-                readable = watch.readable_mut() => {
-                    wake = take_events(readable)?;
-                }
-                () = signals.end() => self.end(stop),
-                _ = signals.hup.recv() => wake.flush = true,
+                told = wakes.wait() => wake = told?,
+                signal = signals.next() => match signal {
+                    Told::End => self.end(stop),
+                    Told::Run => wake.flush = true,
+                },
                 () = tokio::time::sleep(pause) => rescan = true,
             }
             if wake.flush {
@@ -415,21 +422,39 @@ impl Run<'_, '_> {
     }
 }
 
+/// The spool's wake-ups, as the runtime can wait for them.
+struct Wakes {
+    watch: Watch,
+    /// A second descriptor of the same queue of events: tells when there are any.
+    bell: Receiver,
+}
+
+impl Wakes {
+    fn new(spool: &Spool) -> Result<Wakes, RunError> {
+        let failed = |e| RunError::System("watching the spool", e);
+        let watch = spool.watch()?;
+        let second = watch.as_fd().try_clone_to_owned().map_err(failed)?;
+        let bell = Receiver::from_owned_fd_unchecked(second).map_err(failed)?;
+        Ok(Wakes { watch, bell })
+    }
+
+    async fn wait(&mut self) -> Result<Wake, RunError> {
+        let failed = |e| RunError::System("watching the spool", e);
+        self.bell.readable().await.map_err(failed)?;
+        let wake = self.watch.take()?;
+        // Refused where the queue is empty, and then the runtime waits anew;
+        // refused otherwise too, for an event is longer: none is taken here.
+        let _ = self.bell.try_read(&mut [0]);
+        Ok(wake)
+    }
+}
+
 fn is_queued(entry: &Entry) -> bool {
     matches!(entry.place, Place::New | Place::Deferred)
 }
 
 fn unix_now() -> u64 {
     u64::try_from(Timestamp::now().as_second()).unwrap_or(0)
-}
-
-fn take_events(
-    readable: std::io::Result<tokio::io::unix::AsyncFdReadyMutGuard<'_, Watch>>,
-) -> Result<Wake, RunError> {
-    let mut guard = readable.map_err(|e| RunError::System("watching the spool", e))?;
-    // Cleared first: what comes while events are taken wakes us again.
-    guard.clear_ready();
-    Ok(guard.get_inner_mut().take()?)
 }
 
 /// QUIT for sessions that nobody used for a while, or for all.

@@ -15,6 +15,7 @@ use crate::smtp::caps::Caps;
 use crate::smtp::client::{
     Client, Failure, Message, Outcome, Settings, Stage, Step, TlsWish, Verdict,
 };
+use crate::smtp::reply::Enhanced;
 
 /// Octets of content read and handed on at once.
 const CONTENT: usize = 64 * 1024;
@@ -145,6 +146,8 @@ impl Session {
         // A recipient without an outcome is tried again, never forgotten.
         outcomes.resize_with(recipients, || Outcome {
             verdict: Verdict::Deferred,
+            status: Enhanced(4, 4, 2),
+            needs: None,
             stage: Stage::Mail,
             reply: None,
             text: "the connection ended before this recipient".to_string(),
@@ -171,6 +174,7 @@ impl Session {
     fn failure(&self) -> Failure {
         self.client.failure().cloned().unwrap_or_else(|| Failure {
             verdict: Verdict::Deferred,
+            status: Enhanced(4, 4, 2),
             stage: Stage::Greeting,
             reply: None,
             text: "the connection ended".to_string(),
@@ -319,6 +323,7 @@ async fn handshake(
 fn failed(stage: Stage, text: String) -> OpenError {
     OpenError::Failed(Failure {
         verdict: Verdict::Deferred,
+        status: Enhanced(4, 4, 1),
         stage,
         reply: None,
         text,
