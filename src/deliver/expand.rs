@@ -7,15 +7,11 @@ use std::time::SystemTime;
 
 use crate::config::{self, Config};
 use crate::route::Destination;
-use crate::route::alias::Aliases;
+use crate::route::alias::{Aliases, TooManyTargets};
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
 use crate::spool::{Recipient, Target};
 use crate::{log, sys};
-
-/// Most targets of one message; aliases that fan out further are cut with a
-/// word in the log (R5).
-const MAX_TARGETS: usize = 200_000;
 
 /// The aliases, read again when a file changed.
 #[derive(Debug, Default)]
@@ -58,14 +54,14 @@ pub fn targets(
     aliases: &Aliases,
     recipients: &[Recipient],
     is_list_copy: bool,
-) -> Vec<Target> {
+) -> Result<Vec<Target>, TooManyTargets> {
     let is_local = |mailbox: &Mailbox| table.is_local(mailbox);
     let mut seen = HashSet::new();
     let mut targets = Vec::new();
     for (n, recipient) in recipients.iter().enumerate() {
         let Ok(number) = u32::try_from(n) else { break };
         let address = postmaster(config, &is_local, aliases, &recipient.address);
-        for (destination, list) in aliases.expand(&address, &is_local) {
+        for (destination, list) in aliases.expand(&address, &is_local)? {
             let to = destination.to_string();
             let owner = match destination {
                 Destination::Mailbox(_) if !is_list_copy => {
@@ -73,7 +69,7 @@ pub fn targets(
                 }
                 _ => None,
             };
-            if seen.insert((to.clone(), owner.clone())) && targets.len() < MAX_TARGETS {
+            if seen.insert((to.clone(), owner.clone())) {
                 targets.push(Target {
                     recipient: number,
                     to,
@@ -82,7 +78,7 @@ pub fn targets(
             }
         }
     }
-    targets
+    Ok(targets)
 }
 
 /// `owner-LIST` at the list's domain, or at that of the address that led there.

@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::content::Letter;
 use super::hop::{self, Hop, Local, Remote};
 use super::remote::{self, Batch, Stop};
-use super::{Engine, Summary, expand, finish, local, notice, result};
+use super::{Engine, Summary, finish, local, notice, result};
 use crate::log;
 use crate::smtp::addr::Mailbox;
 use crate::spool::{
@@ -130,7 +130,10 @@ fn claimed<'s>(
     let targets = match &claim.state().targets {
         Some(targets) => targets.clone(),
         None => {
-            let targets = engine.expand(&head.envelope);
+            let targets = match expand(engine, &claim, &head) {
+                Ok(targets) => targets,
+                Err(why) => return postpone(engine, claim, &why),
+            };
             claim.record_targets(&targets)?;
             targets
         }
@@ -154,6 +157,23 @@ fn claimed<'s>(
         Decision::Keep(next) => report.next = next,
     }
     Ok(())
+}
+
+/// By the parent where there is one, for it trusts nobody else's list.
+fn expand(engine: &Engine, claim: &Claim<'_>, head: &Head) -> Result<Vec<Target>, String> {
+    match &engine.parent {
+        Some(parent) => parent.expand(claim.as_fd(), head.id),
+        None => engine.expand(&head.envelope).map_err(|e| e.to_string()),
+    }
+}
+
+/// Aliases that cannot be followed get mended; till then the mail waits.
+fn postpone(engine: &Engine, mut claim: Claim<'_>, why: &str) -> Result<(), SpoolError> {
+    log::event("deferred", &[("id", &claim.entry().id), ("text", &why)]);
+    claim.note(why)?;
+    let wait = engine.config.retry.first.as_secs().max(1);
+    let now = jiff::Timestamp::now().as_second();
+    claim.defer(u64::try_from(now).unwrap_or(0).saturating_add(wait))
 }
 
 /// All that is done with the message while its content can be read.

@@ -13,7 +13,7 @@ use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
 use crate::smtp::addr::{Domain, Mailbox, ReversePath};
-use crate::smtp::client::{self, Message, Settings, Stage, Timeouts, TlsWish, Verdict};
+use crate::smtp::client::{Message, Needs, Settings, Timeouts, TlsWish, Verdict};
 use crate::smtp::param::{Body, MailParams, RcptParams};
 use crate::spool::{Attempt, Outcome};
 
@@ -263,10 +263,6 @@ impl Delivery<'_> {
         let ms = result::since(start);
         let tls = kept.session.tls();
         let open = kept.session.is_open();
-        let some_accepted = sent
-            .outcomes
-            .iter()
-            .any(|o| o.verdict == Verdict::Accepted || o.stage != Stage::Rcpt);
         for (n, outcome) in chosen.into_iter().zip(&sent.outcomes) {
             let attempt = Attempt {
                 host: Some(kept.host.clone()),
@@ -277,8 +273,7 @@ impl Delivery<'_> {
             };
             let again = match outcome.verdict {
                 Verdict::Accepted | Verdict::Unknown => false,
-                _ if open && some_accepted && is_too_many(outcome) => true,
-                Verdict::Deferred => !open,
+                Verdict::Deferred => !open || outcome.needs == Some(Needs::AnotherTransaction),
                 Verdict::Refused => false,
             };
             match again {
@@ -425,13 +420,6 @@ impl Engine {
             },
         }
     }
-}
-
-/// 452 (or 552) at RCPT while others of the transaction were taken: the host's
-/// limit of recipients is reached (CL-09).
-fn is_too_many(outcome: &client::Outcome) -> bool {
-    let code = outcome.reply.as_ref().map(|r| r.code);
-    outcome.stage == Stage::Rcpt && matches!(code, Some(452 | 552))
 }
 
 /// With an ASCII local part the domain's A-labels do, and no SMTPUTF8 is needed

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::smtp::client::{Failure, Outcome, Stage, Verdict};
+use crate::smtp::client::{self, Failure, Verdict};
 use crate::smtp::reply::Reply;
-use crate::spool::{self, Attempt};
+use crate::spool::{Attempt, Outcome};
 
 /// A result of ours: no host had a word in it.
-pub fn ours(result: spool::Outcome, status: &str, text: impl Into<String>) -> Attempt {
+pub fn ours(result: Outcome, status: &str, text: impl Into<String>) -> Attempt {
     Attempt {
         time: Timestamp::now(),
         target: 0,
@@ -26,15 +26,15 @@ pub fn ours(result: spool::Outcome, status: &str, text: impl Into<String>) -> At
 }
 
 pub fn delivered(text: impl Into<String>) -> Attempt {
-    ours(spool::Outcome::Delivered, "2.0.0", text)
+    ours(Outcome::Delivered, "2.0.0", text)
 }
 
 pub fn deferred(status: &str, text: impl Into<String>) -> Attempt {
-    ours(spool::Outcome::Deferred, status, text)
+    ours(Outcome::Deferred, status, text)
 }
 
 pub fn failed(status: &str, text: impl Into<String>) -> Attempt {
-    ours(spool::Outcome::Failed, status, text)
+    ours(Outcome::Failed, status, text)
 }
 
 /// Milliseconds since `start`, for `Attempt::ms`.
@@ -43,60 +43,30 @@ pub fn since(start: Instant) -> u64 {
 }
 
 /// A recipient's result as the client machine tells it.
-pub fn of_outcome(outcome: &Outcome) -> Attempt {
-    of_reply(
-        outcome.verdict,
-        outcome.stage,
-        outcome.reply.as_ref(),
-        &outcome.text,
-    )
+pub fn of_outcome(outcome: &client::Outcome) -> Attempt {
+    Attempt {
+        status: outcome.status.to_string(),
+        ..of_reply(outcome.verdict, outcome.reply.as_ref(), &outcome.text)
+    }
 }
 
 /// The same for all recipients of a connection that came to nothing.
 pub fn of_failure(failure: &Failure) -> Attempt {
-    of_reply(
-        failure.verdict,
-        failure.stage,
-        failure.reply.as_ref(),
-        &failure.text,
-    )
+    Attempt {
+        status: failure.status.to_string(),
+        ..of_reply(failure.verdict, failure.reply.as_ref(), &failure.text)
+    }
 }
 
-fn of_reply(verdict: Verdict, stage: Stage, reply: Option<&Reply>, text: &str) -> Attempt {
+fn of_reply(verdict: Verdict, reply: Option<&Reply>, text: &str) -> Attempt {
     let result = match verdict {
-        Verdict::Accepted => spool::Outcome::Delivered,
-        Verdict::Deferred => spool::Outcome::Deferred,
-        Verdict::Refused => spool::Outcome::Failed,
-        Verdict::Unknown => spool::Outcome::Unknown,
-    };
-    let text = match reply {
-        Some(reply) => reply.to_string(),
-        None => text.to_string(),
+        Verdict::Accepted => Outcome::Delivered,
+        Verdict::Deferred => Outcome::Deferred,
+        Verdict::Refused => Outcome::Failed,
+        Verdict::Unknown => Outcome::Unknown,
     };
     Attempt {
         remote: reply.is_some(),
-        ..ours(result, &status(verdict, stage, reply), text)
+        ..ours(result, "", reply.map_or_else(|| text.to_string(), Reply::to_string))
     }
-}
-
-/// The server's own code where its class fits what we make of the reply
-/// (BN-06), else one by stage.
-fn status(verdict: Verdict, stage: Stage, reply: Option<&Reply>) -> String {
-    let class = match verdict {
-        Verdict::Accepted => 2,
-        Verdict::Deferred | Verdict::Unknown => 4,
-        Verdict::Refused => 5,
-    };
-    if let Some(code) = reply.and_then(|r| r.enhanced)
-        && code.0 == class
-    {
-        return code.to_string();
-    }
-    let detail = match (reply.is_some(), stage) {
-        (false, Stage::Connect) => "4.1",
-        (false, Stage::StartTls) => "7.5",
-        (false, _) if class != 2 => "4.2",
-        _ => "0.0",
-    };
-    format!("{class}.{detail}")
 }

@@ -1,6 +1,7 @@
 //! Name service: one resolver a process, names with a trailing dot, a bound on
 //! queries in flight, NXDOMAIN told from SERVFAIL and time-out everywhere.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,14 @@ pub struct Resolver {
     in_flight: Arc<Semaphore>,
     /// After this long a look-up is over, whatever the servers do (MX-13).
     limit: Duration,
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why there are no records.

@@ -15,6 +15,7 @@ use crate::smtp::caps::Caps;
 use crate::smtp::client::{
     Client, Failure, Message, Outcome, Settings, Stage, Step, TlsWish, Verdict,
 };
+use crate::smtp::reply::Enhanced;
 
 /// Octets of content read and handed on at once.
 const CONTENT: usize = 64 * 1024;
@@ -128,7 +129,11 @@ impl Session {
         self.client.begin(message, Instant::now());
         loop {
             match self.advance().await {
-                Step::Content => unreadable = self.stream(content).await.err().or(unreadable),
+                Step::Content => match self.stream(content).await {
+                    Ok(Some(Step::Done)) => break,
+                    Ok(_) => {}
+                    Err(error) => unreadable = Some(error),
+                },
                 Step::Done | Step::Ready => break,
                 Step::Closed => {
                     self.conn = None;
@@ -141,6 +146,8 @@ impl Session {
         // A recipient without an outcome is tried again, never forgotten.
         outcomes.resize_with(recipients, || Outcome {
             verdict: Verdict::Deferred,
+            status: Enhanced(4, 4, 2),
+            needs: None,
             stage: Stage::Mail,
             reply: None,
             text: "the connection ended before this recipient".to_string(),
@@ -167,6 +174,7 @@ impl Session {
     fn failure(&self) -> Failure {
         self.client.failure().cloned().unwrap_or_else(|| Failure {
             verdict: Verdict::Deferred,
+            status: Enhanced(4, 4, 2),
             stage: Stage::Greeting,
             reply: None,
             text: "the connection ended".to_string(),
@@ -181,21 +189,13 @@ impl Session {
     /// Moves octets until the machine needs an answer that only the caller has.
     async fn advance(&mut self) -> Step {
         loop {
-            let mut rest = self.input.as_slice();
-            let step = self.client.step(&mut rest, Instant::now());
-            let used = self.input.len() - rest.len();
-            self.input.drain(..used);
-            if self.input.is_empty() {
-                // An idle session holds no buffer.
-                self.input = Vec::new();
-            }
-            match step {
+            match self.heard() {
                 Step::Input => self.exchange().await,
-                Step::Closed | Step::StartTls => {
+                step @ (Step::Closed | Step::StartTls) => {
                     self.flush().await;
                     return step;
                 }
-                Step::Ready | Step::Content | Step::Done => return step,
+                step @ (Step::Ready | Step::Content | Step::Done) => return step,
             }
         }
     }
@@ -235,52 +235,72 @@ impl Session {
         }
     }
 
-    /// The content, to its end. `Err` only where it could not be read.
-    async fn stream(&mut self, content: &mut dyn Read) -> io::Result<()> {
+    /// The content, to its end. `Err` only where it could not be read;
+    /// `Some` where the server had the last word before that end.
+    async fn stream(&mut self, content: &mut dyn Read) -> io::Result<Option<Step>> {
         let mut piece = vec![0; CONTENT];
         loop {
-            let n = match content.read(&mut piece) {
+            match content.read(&mut piece) {
                 Ok(0) => {
                     self.client.content_end(Instant::now());
-                    return Ok(());
+                    return Ok(None);
                 }
-                Ok(n) => n,
+                Ok(n) => self.client.content(piece.get(..n).unwrap_or_default()),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => {
                     self.client.abort(&format!("reading the message: {e}"));
                     self.conn = None;
                     return Err(e);
                 }
-            };
-            self.client.content(piece.get(..n).unwrap_or_default());
-            if !self.drain_output().await {
-                return Ok(());
+            }
+            if let Some(step) = self.drain_output().await {
+                return Ok(Some(step));
             }
         }
     }
 
-    /// Writes all output. Replies that come meanwhile are kept for the machine:
-    /// a server that refuses in mid-content says why before it closes. False
-    /// when the connection is gone.
-    async fn drain_output(&mut self) -> bool {
+    /// Writes all output. A server that refuses in mid-content says why before
+    /// it closes, so what it said goes to the machine first.
+    async fn drain_output(&mut self) -> Option<Step> {
         while !self.client.output().is_empty() {
             let deadline = Some(Instant::now() + self.content_limit);
             let Some(conn) = &mut self.conn else {
-                return false;
+                return Some(Step::Closed);
             };
             let moving = conn.write_or_fill(self.client.output(), &mut self.input);
-            match until(deadline, moving).await {
-                Some(Ok(Moved::Wrote(n))) => self.client.written(n),
-                Some(Ok(Moved::Read(n))) if n > 0 && self.input.len() < MAX_UNASKED => {}
-                Some(Ok(Moved::Read(0))) => {
-                    self.lost("the server closed the connection in mid-message");
+            let lost = match until(deadline, moving).await {
+                Some(Ok(Moved::Wrote(n))) => {
+                    self.client.written(n);
+                    continue;
                 }
-                Some(Ok(Moved::Read(_))) => self.lost("the server talks without being asked"),
-                Some(Err(e)) => self.lost(&format!("connection lost: {e}")),
-                None => self.lost("timed out while sending the message"),
-            }
+                Some(Ok(Moved::Read(0))) => "the server closed in mid-message".to_string(),
+                Some(Ok(Moved::Read(_))) if self.input.len() < MAX_UNASKED => {
+                    match self.heard() {
+                        Step::Content => continue,
+                        step => return Some(step),
+                    }
+                }
+                Some(Ok(Moved::Read(_))) => "the server talks without being asked".to_string(),
+                Some(Err(e)) => format!("connection lost: {e}"),
+                None => "timed out while sending the message".to_string(),
+            };
+            self.lost(&lost);
+            return Some(Step::Closed);
         }
-        self.conn.is_some()
+        None
+    }
+
+    /// Gives the machine what came in.
+    fn heard(&mut self) -> Step {
+        let mut rest = self.input.as_slice();
+        let step = self.client.step(&mut rest, Instant::now());
+        let used = self.input.len() - rest.len();
+        self.input.drain(..used);
+        if self.input.is_empty() {
+            // An idle session holds no buffer.
+            self.input = Vec::new();
+        }
+        step
     }
 }
 
@@ -299,6 +319,7 @@ async fn handshake(conn: Conn, peer: &Peer<'_>, connector: &Connector) -> Result
 fn failed(stage: Stage, text: String) -> OpenError {
     OpenError::Failed(Failure {
         verdict: Verdict::Deferred,
+        status: Enhanced(4, 4, 1),
         stage,
         reply: None,
         text,
