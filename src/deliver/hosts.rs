@@ -159,7 +159,12 @@ fn forbidden(host: &str, address: IpAddr) -> Attempt {
 }
 
 fn judge(engine: &Engine, address: IpAddr) -> Verdict {
-    let allowed = engine.config.delivery.allow_networks.iter().any(|net| net.contains(address));
+    let allowed = engine
+        .config
+        .delivery
+        .allow_networks
+        .iter()
+        .any(|net| net.contains(address));
     let loopback = address.to_canonical().is_loopback();
     if !loopback && is_own(address) {
         return Verdict::Own;

@@ -67,6 +67,10 @@ fn of_reply(verdict: Verdict, reply: Option<&Reply>, text: &str) -> Attempt {
     };
     Attempt {
         remote: reply.is_some(),
-        ..ours(result, "", reply.map_or_else(|| text.to_string(), Reply::to_string))
+        ..ours(
+            result,
+            "",
+            reply.map_or_else(|| text.to_string(), Reply::to_string),
+        )
     }
 }

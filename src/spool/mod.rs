@@ -45,6 +45,7 @@ mod claim;
 mod content;
 mod envelope;
 mod error;
+mod form;
 mod history;
 mod id;
 mod lines;
@@ -63,6 +64,7 @@ pub use envelope::{
     Recipient,
 };
 pub use error::{Result, SpoolError};
+pub use form::read_form;
 pub use history::Ending;
 pub use id::Id;
 pub use read::MessageReader;

@@ -1,7 +1,9 @@
 //! `smtp-queue deliver`: one message from standard input, in the spool's
 //! envelope form, delivered while the caller waits (`smtp-send --now`).
 
-use std::io::Read;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 
 use serde::Serialize;
 
@@ -55,5 +57,64 @@ impl Record for Line {
             self.milliseconds.to_string(),
             self.text.clone(),
         ]
+    }
+}
+
+pub fn deliver(context: Context, options: &Options) -> Done {
+    let (head, mut message) = spool::read_form(input()?)?;
+    let results = deliver::now(context.config, &head.envelope, &mut message)?;
+    let mut out = Out::stdout(options.json);
+    let mut worst = None;
+    for one in results {
+        worst = worst.max(class(&one.attempt));
+        out.record(&line(one.to, one.attempt))?;
+    }
+    out.flush()?;
+    match worst {
+        None => Ok(()),
+        Some(class) => Err(Stop::Status(class)),
+    }
+}
+
+/// Standard input as a file that can be read twice: itself where it is one,
+/// else a nameless copy.
+fn input() -> Result<File, Stop> {
+    let failed = |e: io::Error| Stop::new(Class::NoInput, format!("standard input: {e}"));
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
+    let mut stdin = File::from(stdin);
+    if stdin.metadata().map_err(failed)?.is_file() {
+        return Ok(stdin);
+    }
+    let copied = |e: io::Error| Stop::new(Class::Temporary, format!("copying the message: {e}"));
+    let mut copy = deliver::nameless().map_err(copied)?;
+    io::copy(&mut stdin, &mut copy).map_err(copied)?;
+    Ok(copy)
+}
+
+/// What a result makes of the exit status.
+fn class(attempt: &Attempt) -> Option<Class> {
+    match (attempt.result, attempt.status.as_str()) {
+        (Outcome::Delivered, _) => None,
+        (Outcome::Deferred | Outcome::Unknown, _) => Some(Class::Temporary),
+        (Outcome::Failed, "5.1.1") => Some(Class::NoUser),
+        (Outcome::Failed, "5.1.2" | "5.1.10" | "5.4.4") => Some(Class::NoHost),
+        (Outcome::Failed, _) => Some(Class::Unavailable),
+    }
+}
+
+fn line(recipient: String, attempt: Attempt) -> Line {
+    Line {
+        recipient,
+        result: match attempt.result {
+            Outcome::Delivered => "delivered",
+            Outcome::Deferred => "deferred",
+            Outcome::Failed => "failed",
+            Outcome::Unknown => "unknown",
+        },
+        status: attempt.status,
+        host: attempt.host,
+        tls: attempt.tls,
+        milliseconds: attempt.ms,
+        text: attempt.text,
     }
 }

@@ -7,11 +7,9 @@ use crate::class::Class;
 use crate::cli::output::{Out, Record};
 use crate::cli::{Done, Stop, Worst};
 use crate::config::{self, Config};
-use crate::net::dns::Addresses;
-use crate::net::lookup::{self, MailHosts};
-use crate::route::mx::Plan;
+use crate::deliver;
+use crate::route::Destination;
 use crate::route::transport::Transport;
-use crate::route::{Destination, domain_key};
 use crate::smtp::addr::Mailbox;
 
 #[derive(clap::Args)]
@@ -40,7 +38,7 @@ struct Leg {
     transport: String,
     because: String,
     tls: String,
-    /// `preference host address,address` in the order of trying.
+    /// Host and address with port, in the order of trying.
     hosts: Vec<String>,
     /// Why it would not be delivered, as far as names can tell.
     problem: String,
@@ -73,28 +71,23 @@ impl Record for Leg {
 
 pub fn route(context: &Context, options: &Options) -> Done {
     let config = &context.config;
-    let (aliases, errors) = config::load_aliases(config);
-    for error in errors {
+    for error in config::load_aliases(config).1 {
         crate::cli::say(context.tool, &error.to_string());
     }
-    let table = config.table();
     let mut out = Out::stdout(options.json);
     let mut worst = Worst::new(context.tool);
     for text in &options.addresses {
-        let address = match qualified(config, text) {
-            Ok(address) => address,
-            Err(stop) => {
-                worst.take(text, Err(stop))?;
-                continue;
+        let done = qualified(config, text).and_then(|address| {
+            for found in deliver::explain_route(config.clone(), &address, true)? {
+                let leg = leg(&address, found);
+                out.record(&leg)?;
+                if !leg.problem.is_empty() {
+                    return Err(Stop::Status(Class::Unavailable));
+                }
             }
-        };
-        for (destination, _) in aliases.expand(&address, &|m| table.is_local(m))? {
-            let leg = leg(context, &address, &destination)?;
-            out.record(&leg)?;
-            if !leg.problem.is_empty() {
-                worst.take(text, Err(Stop::Status(Class::Unavailable)))?;
-            }
-        }
+            Ok(())
+        });
+        worst.take(text, done)?;
     }
     out.flush()?;
     worst.end()
@@ -114,74 +107,21 @@ fn qualified(config: &Config, text: &str) -> Result<Mailbox, Stop> {
     }
 }
 
-fn leg(context: &Context, address: &Mailbox, to: &Destination) -> Result<Leg, Stop> {
-    let config = &context.config;
-    let mut leg = Leg {
+fn leg(address: &Mailbox, found: deliver::Explanation) -> Leg {
+    let or_dash = |s: String| if s.is_empty() { "-".into() } else { s };
+    let hosts = found.hosts.into_iter();
+    Leg {
         address: address.to_string(),
-        to: to.to_string(),
-        transport: String::new(),
-        because: "alias".into(),
-        tls: "-".into(),
-        hosts: Vec::new(),
-        problem: String::new(),
-    };
-    let mailbox = match to {
-        Destination::Mailbox(mailbox) => mailbox,
-        Destination::Pipe(_) => {
-            leg.transport = "pipe".into();
-            leg.problem = "programs as alias targets are not run by this version".into();
-            return Ok(leg);
-        }
-        Destination::File(path) => {
-            leg.transport = format!("file {path}");
-            return Ok(leg);
-        }
-    };
-    let table = config.table();
-    let decision = table.decide(mailbox);
-    leg.transport = decision.transport.to_string();
-    leg.because = decision.because.clone();
-    match decision.transport {
-        Transport::Smtp { .. } => leg.tls = decision.tls.to_string(),
-        Transport::Error(status, words) => leg.problem = format!("{status} {words}"),
-        Transport::Mx => {
-            leg.tls = decision.tls.to_string();
-            let domain = domain_key(&mailbox.domain)?;
-            lookup::mail_hosts(&config.dns, std::iter::once(domain), &mut |found| {
-                (leg.hosts, leg.problem) = hosts(&found);
-                true
-            })?;
-        }
-        _ => {}
-    }
-    Ok(leg)
-}
-
-/// Hosts as words, and what is wrong with them.
-fn hosts(found: &MailHosts) -> (Vec<String>, String) {
-    let words = found
-        .hosts
-        .iter()
-        .map(|h| format!("{} {} {}", h.preference, h.name, addresses(&h.addresses)))
-        .collect();
-    let problem = match &found.plan {
-        Plan::NullMx => "5.1.10 the domain takes no mail (null MX)".into(),
-        Plan::Permanent(status, why) => format!("{status} {why}"),
-        Plan::Temporary(why) => format!("4.4.3 {why}"),
-        Plan::Hosts(_) | Plan::Implicit => String::new(),
-    };
-    (words, problem)
-}
-
-/// Addresses joined by commas, or why there are none in brackets.
-pub fn addresses(found: &Addresses) -> String {
-    match found {
-        Addresses::Found(list) => {
-            let words: Vec<String> = list.iter().map(|a| a.to_string()).collect();
-            words.join(",")
-        }
-        Addresses::None => "(no address)".into(),
-        Addresses::Temporary(why) => format!("({why})"),
+        to: found.to,
+        transport: or_dash(found.transport),
+        because: or_dash(found.because),
+        tls: or_dash(found.tls),
+        hosts: hosts
+            .map(|(host, address)| format!("{host} {address}"))
+            .collect(),
+        problem: found
+            .problem
+            .map_or(String::new(), |(status, words)| format!("{status} {words}")),
     }
 }
 

@@ -2,9 +2,12 @@
 
 use super::Context;
 use super::select::Filter;
+use crate::class::Class;
 use crate::cli::{Done, Stop};
+use crate::config::Config;
 use crate::deliver::{self, Mode};
 use crate::spool::Spool;
+use crate::sys;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -25,7 +28,7 @@ pub struct Options {
 }
 
 pub fn run(context: Context, options: &Options) -> Done {
-    let spool = deliver::open_spool(&context.config)?;
+    let spool = open(&context.config)?;
     let mode = mode(&spool, options)?;
     deliver::run(context.config, spool, mode)?;
     Ok(())
@@ -53,4 +56,22 @@ fn mode(spool: &Spool, options: &Options) -> Result<Mode, Stop> {
         return Ok(Mode::Pass { all: options.all });
     }
     Ok(Mode::Only(ids))
+}
+
+/// The spool; where there is none yet, a new one. Root's is the system's: it
+/// belongs to the service user.
+fn open(config: &Config) -> Result<Spool, Stop> {
+    let path = &config.spool;
+    if path.exists() || !rustix::process::geteuid().is_root() {
+        return Ok(Spool::open_or_create(path, None)?);
+    }
+    let Some(user) = sys::user_by_name(&config.service_user) else {
+        let words = format!(
+            "there is no spool at {} and no user {} to make it for: set service_user",
+            path.display(),
+            config.service_user
+        );
+        return Err(Stop::new(Class::Config, words));
+    };
+    Ok(Spool::create_system(path, user.uid, user.gid)?)
 }

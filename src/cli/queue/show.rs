@@ -156,10 +156,10 @@ pub fn cat(context: &Context, options: &CatOptions) -> Done {
 }
 
 fn copy(spool: &Spool, entry: &Entry, envelope: bool, out: &mut Out) -> Done {
-    let (head, mut reader) = spool.read(entry)?;
     if envelope {
-        out.raw(&crate::spool::print_envelope(&head))?;
+        out.raw(&spool.envelope_octets(entry)?)?;
     }
+    let (_, mut reader) = spool.read(entry)?;
     let mut piece = vec![0; 64 * 1024];
     loop {
         match reader.read(&mut piece) {

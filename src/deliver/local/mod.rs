@@ -221,7 +221,10 @@ fn into_maildir(order: &Order, content: &mut dyn Read) -> io::Result<()> {
 fn damaged_or_deferred(error: &io::Error) -> Result<Attempt, Damaged> {
     match error.kind() {
         io::ErrorKind::InvalidData => Err(error.to_string()),
-        _ => Ok(result::deferred("4.3.0", format!("reading the message: {error}"))),
+        _ => Ok(result::deferred(
+            "4.3.0",
+            format!("reading the message: {error}"),
+        )),
     }
 }
 
