@@ -23,11 +23,11 @@ fn read(path: &str) -> String {
 /// Each program that clap parses, with its page.
 fn tools() -> Vec<(&'static str, Command)> {
     vec![
-        ("man/smtp-send.1", cli::send::Cli::command()),
+        ("man/smtp-send.1", cli::send::Options::command()),
         ("man/smtp-mx.1", cli::mx::Cli::command()),
         ("man/smtp-verify.1", cli::verify::Cli::command()),
         ("man/smtp-queue.8", cli::queue::Cli::command()),
-        ("man/smtp-serve.8", cli::serve::Cli::command()),
+        ("man/smtp-serve.8", cli::serve::Args::command()),
     ]
 }
 
