@@ -5,6 +5,9 @@
 //! carriers with one: pipe, TCP, TLS; `client` plays the other side against the
 //! client machine, `pair` joins both machines.
 
+// A test may stop at what cannot be.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod dialog {
     pub mod carrier;
     #[path = "../serve/certificate.rs"]

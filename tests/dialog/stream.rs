@@ -213,7 +213,7 @@ fn on_tcp(
     };
     RUNTIME.spawn(async move {
         let conn = Conn::new(tokio::net::TcpStream::from_std(theirs).unwrap()).unwrap();
-        let _ = session::run(conn, implicit_tls, &shared, handler).await;
+        let _ = session::run(conn, implicit_tls, &shared, handler, &mut 0).await;
         drop(over);
     });
     if implicit_tls {
