@@ -4,17 +4,35 @@
 //! over it; `--config` or `SMTPUTILS_CONFIG` instead of both. An unknown key is an
 //! error with line, column and the nearest known name.
 
+mod aliases;
+mod file;
+mod host;
+mod keys;
+mod slot;
+mod value;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::class::{Class, Classify};
+use crate::route::network::Network;
 use crate::route::retry::Schedule;
-use crate::route::table::Route;
-use crate::route::transport::Transport;
+use crate::route::table::{Route, Table};
+use crate::route::transport::{TlsPolicy, Transport};
+
+pub use aliases::{load_aliases, load_aliases_from};
+pub use host::user_spool;
+pub use keys::{KEYS, Key};
+pub use value::{duration_text, parse_duration, parse_size};
+
+/// The system's configuration file.
+pub const SYSTEM_FILE: &str = "/etc/smtputils/config.toml";
+/// The system's spool.
+pub const SYSTEM_SPOOL: &str = "/var/spool/smtputils";
 
 /// All settings, each with its default where not set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Our name in greetings, EHLO, Received: the host's fully qualified name.
     pub hostname: String,
@@ -24,7 +42,7 @@ pub struct Config {
     pub local_domains: Vec<String>,
     /// The spool's directory.
     pub spool: PathBuf,
-    /// Who gets what can be returned to nobody.
+    /// Who gets what can be returned to nobody; a whole address after loading.
     pub postmaster: String,
     /// Alias files; missing ones are skipped.
     pub aliases: Vec<PathBuf>,
@@ -32,6 +50,8 @@ pub struct Config {
     pub local: Transport,
     /// Next hop for everything not local, with its TLS policy; else `mx:`.
     pub smarthost: Option<Route>,
+    /// The smarthost's TLS policy, set or not set apart from it.
+    pub smarthost_tls: TlsPolicy,
     pub routes: Vec<Route>,
     /// As whom administrators' `|program` and `/file` run, and mail to root is delivered.
     pub default_user: String,
@@ -39,6 +59,7 @@ pub struct Config {
     pub service_user: String,
     /// Largest message, octets.
     pub message_size: u64,
+    /// When what could not be delivered is tried again.
     pub retry: Schedule,
     /// When the sender is told of a delay; zero: never.
     pub delay_notice: Duration,
@@ -65,7 +86,7 @@ pub enum LogTo {
     None,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dns {
     /// Empty: the system's (`/etc/resolv.conf`).
     pub servers: Vec<SocketAddr>,
@@ -73,7 +94,7 @@ pub struct Dns {
     pub attempts: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     /// Messages under way at once.
     pub concurrency: usize,
@@ -82,17 +103,18 @@ pub struct Delivery {
     /// Port for `mx:` (25).
     pub port: u16,
     /// Networks that MX hosts may be in although they are not public (D2).
-    pub allow_networks: Vec<String>,
+    pub allow_networks: Vec<Network>,
     pub connect_timeout: Duration,
     pub command_timeout: Duration,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Serve {
     pub listen: Vec<String>,
     /// Networks that may relay.
-    pub relay_from: Vec<String>,
-    /// `any` or empty: local users of these only, by passwd and aliases.
+    pub relay_from: Vec<Network>,
+    /// Local parts taken for local domains. Empty: users of the system and
+    /// aliases; `any`: all; else these and aliases.
     pub users: Vec<String>,
     pub max_sessions: usize,
     pub max_sessions_per_address: usize,
@@ -106,7 +128,7 @@ pub struct Serve {
     pub reserve: u64,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tls {
     /// Server certificate chain and key, PEM.
     pub certificate: Option<PathBuf>,
@@ -137,35 +159,112 @@ pub struct Overrides {
 
 impl Config {
     /// Reads the files and fills in what the host itself tells.
-    pub fn load(_over: &Overrides) -> Result<Config, ConfigError> {
-        todo!()
+    pub fn load(over: &Overrides) -> Result<Config, ConfigError> {
+        host::load(over, &host::Surroundings::real())
     }
 
     /// From one text (for tests and `--config -`); `name` is used in errors.
-    pub fn parse(_name: &str, _text: &str) -> Result<Config, ConfigError> {
-        todo!()
+    pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
+        let mut config = Config::default();
+        file::read(&mut config, name, text)?;
+        host::finish(config, &Overrides::default(), &host::Surroundings::real())
     }
 
     /// The routing table.
-    pub fn table(&self) -> crate::route::table::Table {
-        todo!()
+    pub fn table(&self) -> Table {
+        let keys = self
+            .local_domains
+            .iter()
+            .filter_map(|d| keys::domain(d).ok());
+        Table {
+            local_domains: keys.collect(),
+            local: self.local.clone(),
+            routes: self.routes.clone(),
+            default: self.smarthost.clone().unwrap_or(Route {
+                matches: vec!["*".to_owned()],
+                transport: Transport::Mx,
+                tls: TlsPolicy::Opportunistic,
+            }),
+        }
     }
 }
 
-/// Reads the alias files named by the configuration; errors go to the caller.
-pub fn load_aliases(
-    _config: &Config,
-) -> (
-    crate::route::alias::Aliases,
-    Vec<crate::route::alias::AliasError>,
-) {
-    todo!()
+/// The values written in [`KEYS`] as defaults; what depends on the host is empty
+/// until [`Config::load`] fills it in.
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            hostname: String::new(),
+            origin: String::new(),
+            local_domains: Vec::new(),
+            spool: PathBuf::new(),
+            postmaster: "postmaster".to_owned(),
+            aliases: vec![PathBuf::from("/etc/aliases")],
+            local: Transport::Mbox("/var/mail/{user}".to_owned()),
+            smarthost: None,
+            smarthost_tls: TlsPolicy::Opportunistic,
+            routes: Vec::new(),
+            default_user: "nobody".to_owned(),
+            service_user: "smtputils".to_owned(),
+            message_size: 50 << 20,
+            retry: Schedule::default(),
+            delay_notice: Duration::from_secs(4 * 3600),
+            history_days: 30,
+            return_limit: 50 << 10,
+            mailq_total: true,
+            log: LogTo::Auto,
+            dns: Dns::default(),
+            delivery: Delivery::default(),
+            serve: Serve::default(),
+            tls: Tls::default(),
+            sources: Vec::new(),
+        }
+    }
 }
 
-/// Default place of an ordinary user's files.
-pub fn user_spool() -> Option<PathBuf> {
-    todo!()
+impl Default for Dns {
+    fn default() -> Dns {
+        Dns {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(5),
+            attempts: 2,
+        }
+    }
 }
 
-#[allow(unused)]
-fn _unused(_: &Path) {}
+impl Default for Delivery {
+    fn default() -> Delivery {
+        Delivery {
+            concurrency: 50,
+            per_destination: 5,
+            port: 25,
+            allow_networks: Vec::new(),
+            connect_timeout: Duration::from_secs(30),
+            command_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Limits for strangers: enough for every honest client known, and a stranger
+/// can tie up only so much.
+impl Default for Serve {
+    fn default() -> Serve {
+        Serve {
+            listen: Vec::new(),
+            relay_from: Vec::new(),
+            users: Vec::new(),
+            max_sessions: 256,
+            max_sessions_per_address: 32,
+            max_recipients: 1000,
+            max_errors: 10,
+            max_junk: 100,
+            max_line: 64 << 10,
+            command_timeout: Duration::from_secs(300),
+            min_rate: 500,
+            reserve: 64 << 20,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

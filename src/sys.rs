@@ -1,9 +1,16 @@
 //! The few system calls that no safe wrapper covers, and the only module with
 //! `unsafe`: each block says why it is sound.
 
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
-use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An entry of the user database (through NSS).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,66 +24,468 @@ pub struct User {
     pub shell: PathBuf,
 }
 
-pub fn user_by_uid(_uid: u32) -> Option<User> {
-    todo!()
+/// Largest buffer given to NSS for one entry, octets.
+const NSS_BUFFER_MAX: usize = 1 << 20;
+
+/// The user with this id. `None` also where the database cannot be read.
+pub fn user_by_uid(uid: u32) -> Option<User> {
+    user(|entry, buffer, result| {
+        // SAFETY: entry and result are valid for writing, buffer is a live
+        // slice whose length is given along with it.
+        unsafe { libc::getpwuid_r(uid, entry, buffer.as_mut_ptr(), buffer.len(), result) }
+    })
 }
 
-pub fn user_by_name(_name: &str) -> Option<User> {
-    todo!()
+/// The user of this name. `None` also where the database cannot be read.
+pub fn user_by_name(name: &str) -> Option<User> {
+    let name = CString::new(name).ok()?;
+    user(|entry, buffer, result| {
+        // SAFETY: as in user_by_uid; name is NUL-terminated and outlives the call.
+        unsafe {
+            libc::getpwnam_r(
+                name.as_ptr(),
+                entry,
+                buffer.as_mut_ptr(),
+                buffer.len(),
+                result,
+            )
+        }
+    })
+}
+
+fn user(
+    mut ask: impl FnMut(*mut libc::passwd, &mut [libc::c_char], *mut *mut libc::passwd) -> i32,
+) -> Option<User> {
+    with_growing_buffer(|buffer| {
+        let mut entry = MaybeUninit::<libc::passwd>::uninit();
+        let mut result = std::ptr::null_mut();
+        let code = ask(entry.as_mut_ptr(), buffer, &mut result);
+        if code != 0 || result.is_null() {
+            return Err(code);
+        }
+        // SAFETY: a result that is not null says that entry was filled in.
+        let entry = unsafe { entry.assume_init() };
+        // SAFETY: the fields point to NUL-terminated strings in buffer, which
+        // is borrowed until they have been copied here.
+        Ok(unsafe {
+            User {
+                name: text(entry.pw_name),
+                uid: entry.pw_uid,
+                gid: entry.pw_gid,
+                gecos: text(entry.pw_gecos),
+                home: path(entry.pw_dir),
+                shell: path(entry.pw_shell),
+            }
+        })
+    })
 }
 
 /// Group id by name.
-pub fn group_by_name(_name: &str) -> Option<u32> {
-    todo!()
+pub fn group_by_name(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    with_growing_buffer(|buffer| {
+        let mut entry = MaybeUninit::<libc::group>::uninit();
+        let mut result = std::ptr::null_mut();
+        // SAFETY: name is NUL-terminated, entry and result are valid for
+        // writing, buffer's length is given along with it.
+        let code = unsafe {
+            libc::getgrnam_r(
+                name.as_ptr(),
+                entry.as_mut_ptr(),
+                buffer.as_mut_ptr(),
+                buffer.len(),
+                &mut result,
+            )
+        };
+        if code != 0 || result.is_null() {
+            return Err(code);
+        }
+        // SAFETY: a result that is not null says that entry was filled in.
+        Ok(unsafe { entry.assume_init() }.gr_gid)
+    })
 }
 
-/// The kernel's host name.
+/// The groups that a login of `name` has, `gid` among them.
+pub fn groups_of(name: &str, gid: u32) -> io::Result<Vec<u32>> {
+    let name = CString::new(name)?;
+    let mut groups = vec![0; 64];
+    loop {
+        let mut count = libc::c_int::try_from(groups.len()).unwrap_or(libc::c_int::MAX);
+        // SAFETY: groups has room for count ids; name is NUL-terminated.
+        let found =
+            unsafe { libc::getgrouplist(name.as_ptr(), gid, groups.as_mut_ptr(), &mut count) };
+        let count = usize::try_from(count).unwrap_or(0);
+        if found >= 0 {
+            groups.truncate(count);
+            return Ok(groups);
+        }
+        if groups.len() > 1 << 17 {
+            return Err(io::Error::other("a user with too many groups"));
+        }
+        groups.resize((groups.len() * 2).max(count), 0);
+    }
+}
+
+/// Calls `ask` with a larger buffer while it answers ERANGE.
+fn with_growing_buffer<T>(mut ask: impl FnMut(&mut [libc::c_char]) -> Result<T, i32>) -> Option<T> {
+    let mut size = 1024;
+    while size <= NSS_BUFFER_MAX {
+        match ask(&mut vec![0; size]) {
+            Ok(value) => return Some(value),
+            Err(libc::ERANGE) => size *= 4,
+            Err(libc::EINTR) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// # Safety
+/// `field` is null or points to a NUL-terminated string.
+unsafe fn text(field: *const libc::c_char) -> String {
+    // SAFETY: the caller's promise.
+    unsafe { bytes(field) }.map_or_else(String::new, |b| String::from_utf8_lossy(b).into_owned())
+}
+
+/// # Safety
+/// As [`text`].
+unsafe fn path(field: *const libc::c_char) -> PathBuf {
+    // SAFETY: the caller's promise.
+    unsafe { bytes(field) }.map_or_else(PathBuf::new, |b| PathBuf::from(OsStr::from_bytes(b)))
+}
+
+/// # Safety
+/// As [`text`]; the string outlives `'a`.
+unsafe fn bytes<'a>(field: *const libc::c_char) -> Option<&'a [u8]> {
+    if field.is_null() {
+        return None;
+    }
+    // SAFETY: the caller's promise.
+    Some(unsafe { CStr::from_ptr(field) }.to_bytes())
+}
+
+/// The kernel's host name; `localhost` where there is none.
 pub fn hostname() -> String {
-    todo!()
+    let mut buffer = [0u8; 256];
+    // SAFETY: the length is one less than the buffer's, so a NUL is always left.
+    let code = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
+    let name = CStr::from_bytes_until_nul(&buffer)
+        .ok()
+        .and_then(|n| n.to_str().ok());
+    match name {
+        Some(name) if code == 0 && !name.is_empty() => name.to_owned(),
+        _ => "localhost".to_owned(),
+    }
 }
 
-/// True where the effective ids are not the real ones (setuid, setgid, or
-/// AT_SECURE).
+/// True where the program was started with more privilege than its caller
+/// has (setuid, setgid, file capabilities). Stays true after [`start`].
 pub fn is_privileged() -> bool {
-    todo!()
+    // SAFETY: getauxval reads a value that the kernel fixed at exec.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
+
+/// The group that the program was setgid to; NO_GROUP: it was not.
+static SPOOL_GROUP: AtomicU32 = AtomicU32::new(NO_GROUP);
+const NO_GROUP: u32 = u32::MAX;
+
+/// Variables that a program with raised privilege keeps (S1); all others are
+/// removed, and PATH is set to the system's directories.
+const KEPT_VARIABLES: [&str; 6] = ["HOME", "USER", "LOGNAME", "NAME", "TERM", "NO_COLOR"];
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// First act of every program: /dev/null for closed descriptors 0-2, SIGPIPE
-/// and SIGXFSZ ignored (their write errors are handled), umask 077, and, where
-/// the program is setgid, the group given up until [`with_spool_group`].
-/// Inherited descriptors over 2 are closed when `close_fds`.
-pub fn start(_close_fds: bool) {
-    todo!()
+/// and SIGXFSZ ignored (their write errors are handled), an inherited signal
+/// mask and alarm cleared, umask 077, and, where the program is setgid, the
+/// group given up until [`with_spool_group`] and the environment cut to a few
+/// names. Inherited descriptors over 2 are closed when `close_fds`.
+///
+/// To be called before any file is opened and any thread is started. Ends the
+/// process where the privilege cannot be given up.
+pub fn start(close_fds: bool) {
+    for fd in 0..=2 {
+        // SAFETY: F_GETFD and open touch no memory of ours but the literal.
+        unsafe {
+            if libc::fcntl(fd, libc::F_GETFD) < 0 && libc::open(c"/dev/null".as_ptr(), 2) != fd {
+                libc::_exit(71);
+            }
+        }
+    }
+    // SAFETY: plain calls on process-wide settings; no handler of ours is
+    // installed, and no other thread runs yet.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        libc::alarm(0);
+        let none = empty_signal_set();
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+        libc::umask(0o077);
+    }
+    if close_fds {
+        close_inherited();
+    }
+    if is_privileged() {
+        give_up_privilege();
+        keep_variables();
+    }
 }
 
-/// Runs `f` with the saved effective group, where the program is setgid.
+fn empty_signal_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigemptyset initialises the set that it is given.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        set.assume_init()
+    }
+}
+
+fn close_inherited() {
+    // SAFETY: start runs before any file is opened, so no descriptor over 2
+    // belongs to an owner in this program.
+    if unsafe { libc::close_range(3, libc::c_uint::MAX, 0) } == 0 {
+        return;
+    }
+    for fd in 3..1024 {
+        // SAFETY: as above.
+        unsafe { libc::close(fd) };
+    }
+}
+
+fn give_up_privilege() {
+    // SAFETY: only ids change; no other thread runs yet.
+    unsafe {
+        let (uid, gid, spool) = (libc::getuid(), libc::getgid(), libc::getegid());
+        // Setuid is never wanted: for good. Setgid: kept as the saved group.
+        let given = libc::setresuid(uid, uid, uid) == 0
+            && libc::setresgid(gid, gid, spool) == 0
+            && libc::geteuid() == uid
+            && libc::getegid() == gid;
+        if !given {
+            libc::_exit(71);
+        }
+        if spool != gid {
+            SPOOL_GROUP.store(spool, Ordering::Relaxed);
+        }
+    }
+}
+
+fn keep_variables() {
+    let names: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
+    for name in names {
+        if !KEPT_VARIABLES.iter().any(|kept| name == *kept) && !name.is_empty() {
+            // SAFETY: no other thread runs yet, so nobody reads the environment.
+            unsafe { std::env::remove_var(name) };
+        }
+    }
+    // SAFETY: as above.
+    unsafe { std::env::set_var("PATH", SYSTEM_PATH) };
+}
+
+/// Runs `f` with the saved effective group, where the program is setgid. Only
+/// around opening, linking and syncing in the spool. For single-threaded
+/// programs: the group is the whole process's while `f` runs.
 pub fn with_spool_group<T>(f: impl FnOnce() -> T) -> T {
+    let group = SPOOL_GROUP.load(Ordering::Relaxed);
+    if group == NO_GROUP {
+        return f();
+    }
+    // SAFETY: getegid and getgid only read.
+    let (before, real) = unsafe { (libc::getegid(), libc::getgid()) };
+    if before == group {
+        return f();
+    }
+    let _restored = EffectiveGroup(real);
+    // SAFETY: only the effective group changes. Refused: f's opens fail and say so.
+    unsafe { libc::setegid(group) };
     f()
+}
+
+/// Gives the group back when dropped, also by a panic.
+struct EffectiveGroup(u32);
+
+impl Drop for EffectiveGroup {
+    fn drop(&mut self) {
+        // SAFETY: only the effective group changes. Going on with the spool's
+        // group would open the user's files with it.
+        if unsafe { libc::setegid(self.0) } != 0 {
+            std::process::abort();
+        }
+    }
 }
 
 /// F_OFD_SETLK, write lock on the whole file, without waiting: false when
 /// another open file description holds it.
-pub fn try_ofd_lock(_fd: BorrowedFd<'_>) -> io::Result<bool> {
-    todo!()
+pub fn try_ofd_lock(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    match ofd(fd, libc::F_OFD_SETLK, libc::F_WRLCK) {
+        Ok(_) => Ok(true),
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
-pub fn ofd_unlock(_fd: BorrowedFd<'_>) -> io::Result<()> {
-    todo!()
+pub fn ofd_unlock(fd: BorrowedFd<'_>) -> io::Result<()> {
+    ofd(fd, libc::F_OFD_SETLK, libc::F_UNLCK).map(drop)
 }
 
 /// F_OFD_GETLK: would [`try_ofd_lock`] be refused?
-pub fn is_ofd_locked(_fd: BorrowedFd<'_>) -> io::Result<bool> {
-    todo!()
+pub fn is_ofd_locked(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let lock = ofd(fd, libc::F_OFD_GETLK, libc::F_WRLCK)?;
+    Ok(i32::from(lock.l_type) != libc::F_UNLCK)
+}
+
+fn ofd(fd: BorrowedFd<'_>, command: i32, kind: i32) -> io::Result<libc::flock> {
+    // SAFETY: flock is plain data, for which all zeroes are valid; zero start,
+    // length and pid mean the whole file, as these commands require.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = kind as libc::c_short;
+    lock.l_whence = libc::SEEK_SET as libc::c_short;
+    loop {
+        // SAFETY: the descriptor is open while it is borrowed; lock is valid.
+        if unsafe { libc::fcntl(fd.as_raw_fd(), command, &mut lock) } == 0 {
+            return Ok(lock);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
 }
 
 /// Becomes `uid` and `gid` with these supplementary groups, for good and
-/// verified; then no_new_privs. Single-threaded callers only.
-pub fn become_user(_uid: u32, _gid: u32, _groups: &[u32]) -> io::Result<()> {
-    todo!()
+/// verified; then no_new_privs. Single-threaded callers only. After an error
+/// the process may be half changed: it must end.
+pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
+    // SAFETY: groups is a live slice with its length; the other calls take
+    // numbers alone.
+    unsafe {
+        check(libc::setgroups(groups.len(), groups.as_ptr()))?;
+        check(libc::setresgid(gid, gid, gid))?;
+        check(libc::setresuid(uid, uid, uid))?;
+        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+    }
+    SPOOL_GROUP.store(NO_GROUP, Ordering::Relaxed);
+    // SAFETY: these calls take numbers alone; the last must fail.
+    let there = unsafe {
+        (libc::getuid(), libc::geteuid()) == (uid, uid)
+            && (libc::getgid(), libc::getegid()) == (gid, gid)
+            && (uid == 0 || libc::setuid(0) != 0)
+    };
+    if there {
+        Ok(())
+    } else {
+        Err(io::Error::other("the user id did not change"))
+    }
+}
+
+fn check(code: libc::c_int) -> io::Result<()> {
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Starts a program detached from the terminal and the caller: new session,
-/// descriptors on /dev/null, no waiting, without the setgid group.
-pub fn spawn_detached(_program: &std::path::Path, _args: &[&std::ffi::OsStr]) -> io::Result<()> {
-    todo!()
+/// `/` as working directory, descriptors on /dev/null, default signals, no
+/// waiting, without the setgid group (exec drops the saved one). Returns its
+/// process id; a caller that lives on reaps it.
+pub fn spawn_detached(program: &Path, args: &[&OsStr]) -> io::Result<u32> {
+    let strings = std::iter::once(program.as_os_str())
+        .chain(args.iter().copied())
+        .map(|s| CString::new(s.as_bytes()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut argv: Vec<*mut libc::c_char> = strings.iter().map(|s| s.as_ptr().cast_mut()).collect();
+    argv.push(std::ptr::null_mut());
+    let mut attributes = MaybeUninit::uninit();
+    let mut actions = MaybeUninit::uninit();
+    let mut pid = 0;
+    let none = empty_signal_set();
+    // SAFETY: both objects are initialised before use and destroyed after it;
+    // argv ends in null and points into strings, which live to the end;
+    // environ is the process's own and no thread changes it (set_var is
+    // called in start alone).
+    let code = unsafe {
+        libc::posix_spawnattr_init(attributes.as_mut_ptr());
+        libc::posix_spawn_file_actions_init(actions.as_mut_ptr());
+        let (attributes, actions) = (attributes.as_mut_ptr(), actions.as_mut_ptr());
+        let flags = libc::POSIX_SPAWN_SETSID as i32
+            | libc::POSIX_SPAWN_SETSIGDEF
+            | libc::POSIX_SPAWN_SETSIGMASK;
+        libc::posix_spawnattr_setflags(attributes, flags as libc::c_short);
+        libc::posix_spawnattr_setsigmask(attributes, &none);
+        libc::posix_spawnattr_setsigdefault(attributes, &ignored_signals());
+        for fd in 0..=2 {
+            libc::posix_spawn_file_actions_addopen(actions, fd, c"/dev/null".as_ptr(), 2, 0);
+        }
+        libc::posix_spawn_file_actions_addchdir_np(actions, c"/".as_ptr());
+        let code = libc::posix_spawn(
+            &mut pid,
+            argv[0],
+            actions,
+            attributes,
+            argv.as_ptr(),
+            environ.cast(),
+        );
+        libc::posix_spawn_file_actions_destroy(actions);
+        libc::posix_spawnattr_destroy(attributes);
+        code
+    };
+    match code {
+        0 => Ok(pid.unsigned_abs()),
+        code => Err(io::Error::from_raw_os_error(code)),
+    }
 }
+
+unsafe extern "C" {
+    static environ: *const *const libc::c_char;
+}
+
+/// Those that [`start`] ignores: a program that we start expects the default.
+fn ignored_signals() -> libc::sigset_t {
+    let mut set = empty_signal_set();
+    // SAFETY: set is initialised, the numbers are valid.
+    unsafe {
+        libc::sigaddset(&mut set, libc::SIGPIPE);
+        libc::sigaddset(&mut set, libc::SIGXFSZ);
+    }
+    set
+}
+
+/// Which side of a [`fork`] this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fork {
+    /// With the child's process id; the caller reaps it.
+    Parent(u32),
+    Child,
+}
+
+/// Forks. Refused when another thread runs: its locks would stay held in the
+/// child for ever.
+pub fn fork() -> io::Result<Fork> {
+    let threads = std::fs::read_dir("/proc/self/task")?.count();
+    if threads != 1 {
+        return Err(io::Error::other("fork after threads were started"));
+    }
+    // SAFETY: no other thread exists, so the child's memory is whole and
+    // every lock in it is as the one thread left it.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent(pid.unsigned_abs())),
+    }
+}
+
+/// True where the descriptor is an Internet socket (for `-bs` started by
+/// inetd: the client is a stranger), connected or not.
+pub fn is_internet_socket(fd: impl AsFd) -> bool {
+    rustix::net::getsockname(fd).is_ok_and(|a| SocketAddr::try_from(a).is_ok())
+}
+
+/// The other end of an Internet socket.
+pub fn internet_peer(fd: impl AsFd) -> Option<SocketAddr> {
+    let address = rustix::net::getpeername(fd).ok()??;
+    SocketAddr::try_from(address).ok()
+}
+
+#[cfg(test)]
+mod tests;

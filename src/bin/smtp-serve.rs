@@ -1,1 +1,5 @@
-fn main() {}
+use smtputils::cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run("smtp-serve", cli::Inherited::Close, cli::serve::run)
+}

@@ -3,6 +3,8 @@
 
 use crate::smtp::addr::{Mailbox, ReversePath};
 
+use super::{date, fold, header};
+
 /// What a Received field tells.
 #[derive(Clone, Debug, Default)]
 pub struct Received<'a> {
@@ -21,16 +23,61 @@ pub struct Received<'a> {
 }
 
 /// The field with its CRLF, folded at 78 where it can be.
-pub fn received(_r: &Received<'_>, _now: jiff::Timestamp) -> String {
-    todo!()
+///
+/// Control characters in any part become `?`: no part can begin a field.
+pub fn received(r: &Received<'_>, now: jiff::Timestamp) -> String {
+    let mut clauses = Vec::new();
+    if let Some(from) = &r.from {
+        clauses.push(format!("from {from}"));
+    }
+    clauses.push(format!("by {}", r.by));
+    if let Some(comment) = &r.comment {
+        clauses.push(self::comment(comment));
+    }
+    if !matches!(r.with, "" | "local") {
+        clauses.push(format!("with {}", r.with));
+    }
+    if let Some(tls) = r.tls {
+        clauses.push(comment(tls));
+    }
+    clauses.push(format!("id {}", r.id));
+    if let Some(recipient) = r.recipient {
+        clauses.push(format!("for <{recipient}>"));
+    }
+    if let Some(last) = clauses.last_mut() {
+        last.push(';');
+    }
+    clauses.push(date::rfc5322(now));
+    fold::field(
+        "Received",
+        clauses.iter().map(|clause| fold::printable(clause)),
+    )
+}
+
+/// A comment (RFC 5322 section 3.2.2) whose text cannot end it.
+fn comment(text: &str) -> String {
+    let mut quoted = String::from("(");
+    for c in text.chars() {
+        if matches!(c, '(' | ')' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push(')');
+    quoted
 }
 
 /// `Return-Path: <...>` CRLF.
-pub fn return_path(_path: &ReversePath) -> String {
-    todo!()
+pub fn return_path(path: &ReversePath) -> String {
+    format!("Return-Path: {}\r\n", fold::printable(&path.to_string()))
 }
 
 /// Received fields in a header.
-pub fn hops(_header: &[u8]) -> usize {
-    todo!()
+pub fn hops(header: &[u8]) -> usize {
+    header::fields(header)
+        .filter(|field| field.is("Received"))
+        .count()
 }
+
+#[cfg(test)]
+mod tests;

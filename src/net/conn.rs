@@ -1,1 +1,298 @@
 //! Connections: plain or TLS behind one type, with limits on time.
+//!
+//! A connection that waits holds no read buffer: each attempt to read uses the
+//! stack, and only what came is kept ([`Conn::fill`]).
+
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_openssl::SslStream;
+
+use super::tls::{Acceptor, Connector, TlsError, TlsInfo};
+use crate::class::{Class, Classify};
+
+/// Most octets of one read: a whole TLS record.
+const READ: usize = 16 * 1024;
+
+/// A connection was not made: words for the log, the bounce and `explain`.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody answered within this time.
+    #[error("connect to {0}: no answer within {1:?}")]
+    TimedOut(SocketAddr, Duration),
+    /// Refused, unreachable, or no descriptor left.
+    #[error("connect to {0}: {1}")]
+    Io(SocketAddr, io::Error),
+}
+
+impl Classify for ConnectError {
+    fn class(&self) -> Class {
+        Class::Temporary
+    }
+}
+
+/// What [`Conn::write_or_fill`] did first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// So many octets were written.
+    Wrote(usize),
+    /// So many octets came in; 0: the peer closed.
+    Read(usize),
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    /// Server side, and opportunistic sessions of the client.
+    Openssl(Box<SslStream<TcpStream>>),
+    /// Verified sessions of the client.
+    Native(Box<tokio_native_tls::TlsStream<TcpStream>>),
+}
+
+/// One TCP connection, in clear or inside TLS.
+#[derive(Debug)]
+pub struct Conn {
+    stream: Stream,
+    tls: Option<TlsInfo>,
+    peer: SocketAddr,
+    local: SocketAddr,
+}
+
+impl Conn {
+    /// Connects to a host's port, at most this long.
+    pub async fn connect(to: SocketAddr, limit: Duration) -> Result<Conn, ConnectError> {
+        let io = |error| ConnectError::Io(to, error);
+        match timeout(limit, TcpStream::connect(to)).await {
+            Ok(stream) => Conn::new(stream.map_err(io)?).map_err(io),
+            Err(_) => Err(ConnectError::TimedOut(to, limit)),
+        }
+    }
+
+    /// Takes a connected socket. Small segments go out at once (TCP_NODELAY):
+    /// a dialogue of short lines would otherwise wait for delayed
+    /// acknowledgements.
+    pub fn new(stream: TcpStream) -> io::Result<Conn> {
+        stream.set_nodelay(true)?;
+        Ok(Conn {
+            peer: plain_v4(stream.peer_addr()?),
+            local: plain_v4(stream.local_addr()?),
+            stream: Stream::Plain(stream),
+            tls: None,
+        })
+    }
+
+    /// Shakes hands as the server (RFC 3207, or implicit TLS), at most this long.
+    pub async fn accept_tls(self, with: &Acceptor, limit: Duration) -> Result<Conn, TlsError> {
+        let (peer, local) = (self.peer, self.local);
+        let tcp = self.into_plain()?;
+        let handshake = with.accept(tcp);
+        let (stream, tls) = timeout(limit, handshake)
+            .await
+            .map_err(|_| TlsError::TimedOut)??;
+        let stream = Stream::Openssl(Box::new(stream));
+        Ok(Conn {
+            stream,
+            tls: Some(tls),
+            peer,
+            local,
+        })
+    }
+
+    /// Shakes hands as the client, without looking at the certificate
+    /// (opportunistic, RFC 7435), at most this long. `host` is sent as SNI.
+    /// After a failure the connection is gone.
+    pub async fn start_tls_opportunistic(
+        self,
+        with: &Connector,
+        host: &str,
+        limit: Duration,
+    ) -> Result<Conn, TlsError> {
+        let (peer, local) = (self.peer, self.local);
+        let tcp = self.into_plain()?;
+        let handshake = with.opportunistic(host, tcp);
+        let (stream, tls) = timeout(limit, handshake)
+            .await
+            .map_err(|_| TlsError::TimedOut)??;
+        let stream = Stream::Openssl(Box::new(stream));
+        Ok(Conn {
+            stream,
+            tls: Some(tls),
+            peer,
+            local,
+        })
+    }
+
+    /// Shakes hands as the client; chain, date and the name `host` are verified
+    /// by the platform. At most this long. After a failure the connection is
+    /// gone.
+    pub async fn start_tls_verified(
+        self,
+        with: &Connector,
+        host: &str,
+        limit: Duration,
+    ) -> Result<Conn, TlsError> {
+        let (peer, local) = (self.peer, self.local);
+        let tcp = self.into_plain()?;
+        let handshake = with.verified(host, tcp);
+        let (stream, tls) = timeout(limit, handshake)
+            .await
+            .map_err(|_| TlsError::TimedOut)??;
+        let stream = Stream::Native(Box::new(stream));
+        Ok(Conn {
+            stream,
+            tls: Some(tls),
+            peer,
+            local,
+        })
+    }
+
+    fn into_plain(self) -> Result<TcpStream, TlsError> {
+        match self.stream {
+            Stream::Plain(tcp) => Ok(tcp),
+            _ => Err(TlsError::Handshake("TLS is on already".to_string())),
+        }
+    }
+
+    /// What was agreed; `None` in clear.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_ref()
+    }
+
+    /// The other side; an IPv4 address that came in over IPv6 is given as IPv4.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// This side, as [`Conn::peer`].
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Waits for octets and appends them to `input`; 0: the peer closed.
+    /// Cancelling loses nothing.
+    pub async fn fill(&mut self, input: &mut Vec<u8>) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_fill(cx, input)).await
+    }
+
+    /// Writes all of it. The caller sets the limit on time.
+    pub async fn write_all(&mut self, mut octets: &[u8]) -> io::Result<()> {
+        while !octets.is_empty() {
+            match poll_fn(|cx| Pin::new(&mut *self).poll_write(cx, octets)).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => octets = octets.get(n..).unwrap_or_default(),
+            }
+        }
+        poll_fn(|cx| Pin::new(&mut *self).poll_flush(cx)).await
+    }
+
+    /// Writes part of `output`, or reads into `input`, whichever can be done
+    /// first; reading goes first where both can. For a sender that must not
+    /// stop reading replies while it streams. `output` must not be empty.
+    pub async fn write_or_fill(&mut self, output: &[u8], input: &mut Vec<u8>) -> io::Result<Moved> {
+        poll_fn(|cx| {
+            if let Poll::Ready(n) = self.poll_fill(cx, input) {
+                return Poll::Ready(n.map(Moved::Read));
+            }
+            let n = ready!(Pin::new(&mut *self).poll_write(cx, output))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            Poll::Ready(Ok(Moved::Wrote(n)))
+        })
+        .await
+    }
+
+    /// Says a few words if there is room for them now, waiting for nothing: for
+    /// a peer that is not served. Only in clear.
+    pub fn try_say(&self, words: &[u8]) {
+        if let Stream::Plain(tcp) = &self.stream {
+            let _ = tcp.try_write(words);
+        }
+    }
+
+    /// Says goodbye (close_notify where TLS is on) and ends the sending half,
+    /// waiting for nothing but room in the socket.
+    pub async fn close(mut self) {
+        let _ = self.finish().await;
+    }
+
+    /// As [`Conn::close`]; what the peer still sends can be read.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>, input: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        let mut space = [MaybeUninit::<u8>::uninit(); READ];
+        let mut buf = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(self).poll_read(cx, &mut buf))?;
+        input.extend_from_slice(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+}
+
+/// `::ffff:192.0.2.1` is 192.0.2.1: limits, networks and trace fields must not
+/// depend on the kind of socket that listened.
+fn plain_v4(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// A peer that closes without close_notify has closed: the end of an SMTP
+/// dialogue is marked by QUIT and the final dot, never by the transport.
+fn unclean_eof(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+        other => other,
+    }
+}
+
+impl AsyncRead for Conn {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(s) => Pin::new(s).poll_read(cx, buf),
+            Stream::Openssl(s) => Pin::new(s).poll_read(cx, buf).map(unclean_eof),
+            Stream::Native(s) => Pin::new(s).poll_read(cx, buf).map(unclean_eof),
+        }
+    }
+}
+
+impl AsyncWrite for Conn {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Stream::Plain(s) => Pin::new(s).poll_write(cx, buf),
+            Stream::Openssl(s) => Pin::new(s).poll_write(cx, buf),
+            Stream::Native(s) => Pin::new(s).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(s) => Pin::new(s).poll_flush(cx),
+            Stream::Openssl(s) => Pin::new(s).poll_flush(cx),
+            Stream::Native(s) => Pin::new(s).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(s) => Pin::new(s).poll_shutdown(cx),
+            Stream::Openssl(s) => Pin::new(s).poll_shutdown(cx),
+            Stream::Native(s) => Pin::new(s).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,13 +1,14 @@
 //! The first route that matches decides.
 
+use super::domain_key;
 use super::transport::{TlsPolicy, Transport};
-use crate::smtp::addr::Mailbox;
+use crate::smtp::addr::{AddrError, Domain, Mailbox};
 
 /// One route of the configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// `example.net` (that domain), `.example.net` (its subdomains),
-    /// `user@example.net`, `*`.
+    /// `user@example.net`, `*`; as [`pattern`] gives them.
     pub matches: Vec<String>,
     pub transport: Transport,
     pub tls: TlsPolicy,
@@ -33,13 +34,102 @@ pub struct Decision<'a> {
     pub because: String,
 }
 
-impl Table {
-    pub fn is_local(&self, _address: &Mailbox) -> bool {
-        todo!()
+/// A pattern in the form that is compared: domains as of `domain_key`, local
+/// parts without case.
+pub fn pattern(text: &str) -> Result<String, AddrError> {
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    if let Some(parent) = text.strip_prefix('.') {
+        return Ok(format!(".{}", domain_key(&Domain::parse(parent)?)?));
+    }
+    if text.contains('@') {
+        let mailbox = Mailbox::parse(text)?;
+        return Ok(address_key(&mailbox.local, &domain_key(&mailbox.domain)?));
+    }
+    domain_key(&Domain::parse(text)?)
+}
+
+/// Deviation from RFC 5321 section 2.4: a route for `Bob@example.net` takes
+/// `bob@example.net` too. Nobody runs two mailboxes that differ in case, and a
+/// route that is missed sends mail to the wrong place.
+fn address_key(local: &str, domain: &str) -> String {
+    format!("{}@{domain}", local.to_lowercase())
+}
+
+/// An address as patterns see it.
+struct Subject {
+    address: String,
+    domain: String,
+}
+
+impl Subject {
+    fn of(mailbox: &Mailbox) -> Option<Subject> {
+        let domain = domain_key(&mailbox.domain).ok()?;
+        let address = address_key(&mailbox.local, &domain);
+        Some(Subject { address, domain })
     }
 
-    /// Routes written for an address go before local domains.
-    pub fn decide(&self, _address: &Mailbox) -> Decision<'_> {
-        todo!()
+    /// By name: the address or its very domain, not a wildcard.
+    fn is_named_by(&self, pattern: &str) -> bool {
+        pattern == self.domain || pattern == self.address
+    }
+
+    fn matches(&self, pattern: &str) -> bool {
+        let below = |parent: &str| parent.starts_with('.') && self.domain.ends_with(parent);
+        pattern == "*" || self.is_named_by(pattern) || below(pattern)
     }
 }
+
+impl Table {
+    pub fn is_local(&self, address: &Mailbox) -> bool {
+        domain_key(&address.domain).is_ok_and(|key| self.local_domains.contains(&key))
+    }
+
+    /// Routes that name the address or its very domain go before local domains,
+    /// so that a local domain can have a place of its own; wildcards go after
+    /// them, so that `*` doesn't catch local mail.
+    pub fn decide(&self, address: &Mailbox) -> Decision<'_> {
+        let Some(subject) = Subject::of(address) else {
+            return self.fallback();
+        };
+        if let Some(named) = self.route(|p| subject.is_named_by(p)) {
+            return named;
+        }
+        if self.local_domains.contains(&subject.domain) {
+            return Decision {
+                transport: &self.local,
+                tls: TlsPolicy::None,
+                because: format!("local domain {}", subject.domain),
+            };
+        }
+        self.route(|p| subject.matches(p))
+            .unwrap_or_else(|| self.fallback())
+    }
+
+    fn route(&self, matches: impl Fn(&str) -> bool) -> Option<Decision<'_>> {
+        self.routes.iter().enumerate().find_map(|(i, route)| {
+            let pattern = route.matches.iter().find(|p| matches(p))?;
+            Some(Decision {
+                transport: &route.transport,
+                tls: route.tls,
+                because: format!("route {} ({pattern})", i + 1),
+            })
+        })
+    }
+
+    fn fallback(&self) -> Decision<'_> {
+        let because = match self.default.transport {
+            Transport::Mx => "default",
+            _ => "smarthost",
+        };
+        Decision {
+            transport: &self.default.transport,
+            tls: self.default.tls,
+            because: because.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

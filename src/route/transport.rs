@@ -1,6 +1,10 @@
 //! Transports as they are written in routes.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::class::{Class, Classify};
 
 /// TLS towards a next hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,12 +16,35 @@ pub enum TlsPolicy {
     Required,
 }
 
+impl TlsPolicy {
+    pub const NAMES: [&str; 3] = ["none", "opportunistic", "required"];
+}
+
+impl FromStr for TlsPolicy {
+    type Err = TransportError;
+    fn from_str(s: &str) -> Result<TlsPolicy, TransportError> {
+        match s {
+            "none" => Ok(TlsPolicy::None),
+            "opportunistic" => Ok(TlsPolicy::Opportunistic),
+            "required" => Ok(TlsPolicy::Required),
+            _ => Err(expected("none, opportunistic or required")),
+        }
+    }
+}
+
+impl fmt::Display for TlsPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(TlsPolicy::NAMES[*self as usize])
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// `mx:`
     Mx,
     /// `smtp://host[:25]`, `smtps://host[:465]`, `submission://host[:587]`.
     Smtp {
+        /// Lower case; an address without brackets.
         host: String,
         port: u16,
         implicit_tls: bool,
@@ -37,21 +64,171 @@ pub enum Transport {
 #[error("{0}")]
 pub struct TransportError(pub String);
 
-impl std::str::FromStr for Transport {
+impl Classify for TransportError {
+    fn class(&self) -> Class {
+        Class::Config
+    }
+}
+
+fn expected(what: &str) -> TransportError {
+    TransportError(format!("expected {what}"))
+}
+
+impl FromStr for Transport {
     type Err = TransportError;
-    fn from_str(_s: &str) -> Result<Transport, TransportError> {
-        todo!()
+    fn from_str(s: &str) -> Result<Transport, TransportError> {
+        let (scheme, rest) = s.split_once(':').ok_or_else(unknown)?;
+        match (scheme, rest) {
+            ("mx", "") => Ok(Transport::Mx),
+            ("discard", "") => Ok(Transport::Discard),
+            ("hold", "") => Ok(Transport::Hold),
+            ("mx" | "discard" | "hold", _) => Err(expected(&format!("nothing after {scheme}:"))),
+            ("smtp", rest) => next_hop(rest, 25, false),
+            ("submission", rest) => next_hop(rest, 587, false),
+            ("smtps", rest) => next_hop(rest, 465, true),
+            ("maildir", path) => template(path).map(Transport::Maildir),
+            ("mbox", path) => template(path).map(Transport::Mbox),
+            ("error", text) => refusal(text),
+            ("lmtp" | "pipe" | "bsmtp", _) => Err(TransportError(format!(
+                "{scheme}: is not built into this version"
+            ))),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+fn unknown() -> TransportError {
+    expected(
+        "a transport: mx:, smtp://host, smtps://host, submission://host, maildir:/path, \
+         mbox:/path, discard:, error:status text, or hold:",
+    )
+}
+
+/// `//host[:port][/]`; an IPv6 address in brackets. A user name or password is
+/// refused: secrets never stand in a route.
+fn next_hop(rest: &str, port: u16, implicit_tls: bool) -> Result<Transport, TransportError> {
+    let form = || expected("//host or //host:port after the scheme, an IPv6 address in brackets");
+    let authority = rest.strip_prefix("//").ok_or_else(form)?;
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    if authority.contains('@') {
+        return Err(expected("no user name or password in a transport"));
+    }
+    let (host, digits) = match authority.strip_prefix('[') {
+        Some(literal) => literal.split_once(']').ok_or_else(form)?,
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let port = match digits.strip_prefix(':') {
+        None if digits.is_empty() => port,
+        Some(digits) => port_number(digits).ok_or_else(|| expected("a port from 1 to 65535"))?,
+        None => return Err(form()),
+    };
+    let host = match authority.starts_with('[') {
+        true => host.parse::<IpAddr>().map_err(|_| form())?.to_string(),
+        false => host_name(host).ok_or_else(form)?,
+    };
+    Ok(Transport::Smtp {
+        host,
+        port,
+        implicit_tls,
+    })
+}
+
+fn port_number(digits: &str) -> Option<u16> {
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok().filter(|&port| port > 0))
+        .flatten()
+}
+
+/// A host name of at most 253 octets in LDH labels (RFC 1123 section 2.1), one
+/// trailing dot dropped; `_` is tolerated because networks in use have it.
+fn host_name(text: &str) -> Option<String> {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.len() <= 63
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    (text.len() <= 253 && text.split('.').all(label)).then(|| text.to_ascii_lowercase())
+}
+
+/// An absolute path; of braces only `{user}`.
+fn template(path: &str) -> Result<String, TransportError> {
+    let bare = path.replace("{user}", "");
+    if !path.starts_with('/') || bare.contains(['{', '}']) || path.contains(char::is_control) {
+        return Err(expected(
+            "an absolute path, in which {user} stands for the user",
+        ));
+    }
+    Ok(path.to_owned())
+}
+
+/// `5.1.1 text` (RFC 3463 section 2).
+fn refusal(text: &str) -> Result<Transport, TransportError> {
+    let (status, words) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+    if !is_status(status) || words.contains(char::is_control) {
+        return Err(expected(
+            "error: and an enhanced status code of class 4 or 5 and words, as in \
+             error:5.1.1 no such user",
+        ));
+    }
+    Ok(Transport::Error(status.to_owned(), words.trim().to_owned()))
+}
+
+fn is_status(text: &str) -> bool {
+    let detail = |s: &str| (1..=3).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_digit());
+    match text.split('.').collect::<Vec<_>>()[..] {
+        [class, subject, what] => matches!(class, "4" | "5") && detail(subject) && detail(what),
+        _ => false,
     }
 }
 
 impl fmt::Display for Transport {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Transport::Mx => f.write_str("mx:"),
+            Transport::Smtp {
+                host,
+                port,
+                implicit_tls,
+            } => {
+                let scheme = match (implicit_tls, port) {
+                    (true, _) => "smtps",
+                    (false, 587) => "submission",
+                    (false, _) => "smtp",
+                };
+                match host.contains(':') {
+                    true => write!(f, "{scheme}://[{host}]:{port}"),
+                    false => write!(f, "{scheme}://{host}:{port}"),
+                }
+            }
+            Transport::Maildir(path) => write!(f, "maildir:{path}"),
+            Transport::Mbox(path) => write!(f, "mbox:{path}"),
+            Transport::Discard => f.write_str("discard:"),
+            Transport::Error(status, words) if words.is_empty() => write!(f, "error:{status}"),
+            Transport::Error(status, words) => write!(f, "error:{status} {words}"),
+            Transport::Hold => f.write_str("hold:"),
+        }
     }
 }
 
+/// Longest local part that becomes a file name (RFC 5321 section 4.5.3.1.1).
+const LONGEST_USER: usize = 64;
+
 /// Puts a local part into `{user}`; refuses one that could leave the directory
-/// or is no plain file name (R2).
-pub fn fill_user(_template: &str, _local: &str) -> Option<String> {
-    todo!()
+/// or is no plain file name (R2): ASCII letters, digits and `._+=-`, the first
+/// one a letter, digit or `_`, at most 64 octets.
+pub fn fill_user(template: &str, local: &str) -> Option<String> {
+    let first = local.bytes().next()?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+=-".contains(&b);
+    let named = first.is_ascii_alphanumeric() || first == b'_';
+    (named && local.len() <= LONGEST_USER && local.bytes().all(plain))
+        .then(|| template.replace("{user}", local))
 }
+
+#[cfg(test)]
+mod tests;

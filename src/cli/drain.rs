@@ -1,0 +1,151 @@
+//! Who runs the queue: a resident runner, or one that is started after a
+//! commit. Shared by `smtp-send` and `smtp-serve`; names no runtime.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::Stop;
+use crate::class::Class;
+use crate::spool::{Spool, SpoolError};
+use crate::{log, sys};
+
+/// How `smtp-queue` is called for one spool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runner {
+    spool: PathBuf,
+    config: Option<PathBuf>,
+}
+
+impl Runner {
+    /// `config`: the file given by `--config`; what the environment says
+    /// reaches the runner by itself.
+    pub fn new(spool: &Path, config: Option<&Path>) -> Runner {
+        Runner {
+            spool: absolute(spool),
+            config: config.map(absolute),
+        }
+    }
+
+    /// May this process run the queue? Else a system's runner has to.
+    pub fn may_run(spool: &Spool) -> bool {
+        let uid = rustix::process::geteuid();
+        uid.is_root() || uid.as_raw() == spool.owner()
+    }
+
+    /// Sees to it that what was just committed is tried: starts a drain unless
+    /// a runner is resident. To be called after the commit; a drain that is
+    /// about to end looks again before it does. A failure is logged, not
+    /// returned: the mail is safe. Gives the process id of a drain; a caller
+    /// that lives on reaps it.
+    pub fn wake(&self, spool: &Spool) -> Option<u32> {
+        match spool.has_runner() {
+            Ok(true) => None,
+            Ok(false) if Runner::may_run(spool) => match self.start() {
+                Ok(pid) => Some(pid),
+                Err(error) => self.unattended(&error),
+            },
+            Ok(false) => self.unattended("no runner is resident and this user may not run one"),
+            Err(error) => self.unattended(&error.to_string()),
+        }
+    }
+
+    fn unattended(&self, why: &str) -> Option<u32> {
+        log::event(
+            "unattended",
+            &[("spool", &self.spool.display()), ("reason", &why)],
+        );
+        None
+    }
+
+    fn start(&self) -> Result<u32, String> {
+        let program = program()?;
+        let args = self.args(&["run".as_ref(), "--drain".as_ref()]);
+        let args: Vec<&OsStr> = args.iter().map(OsString::as_os_str).collect();
+        sys::spawn_detached(&program, &args).map_err(|e| format!("{}: {e}", program.display()))
+    }
+
+    /// Runs `smtp-queue` with these words and waits; output is thrown away,
+    /// stderr is ours. What it comes to is its own affair: what it could not
+    /// deliver stays queued or goes back as a bounce.
+    pub fn run(&self, words: &[&OsStr]) -> Result<(), Stop> {
+        let program = program().map_err(not_started)?;
+        let child = Command::new(&program)
+            .args(self.args(words))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status();
+        match child {
+            Ok(_) => Ok(()),
+            Err(e) => Err(not_started(format!("{}: {e}", program.display()))),
+        }
+    }
+
+    /// Becomes `smtp-queue` with these words, and with `input` where its verb
+    /// reads any; comes back only when that fails.
+    pub fn exec(&self, words: &[&OsStr], input: Option<OwnedFd>) -> Stop {
+        let program = match program() {
+            Ok(program) => program,
+            Err(text) => return not_started(text),
+        };
+        let error = Command::new(&program)
+            .args(self.args(words))
+            .stdin(input.map_or_else(Stdio::null, Stdio::from))
+            .exec();
+        not_started(format!("{}: {error}", program.display()))
+    }
+
+    /// `words` first: a verb goes before its options, and these are the last.
+    fn args(&self, words: &[&OsStr]) -> Vec<OsString> {
+        let (verb, rest) = words.split_at(words.len().min(1));
+        let mut args: Vec<OsString> = verb.iter().map(Into::into).collect();
+        args.push("--spool".into());
+        args.push(self.spool.clone().into());
+        if let Some(config) = &self.config {
+            args.push("--config".into());
+            args.push(config.clone().into());
+        }
+        args.extend(rest.iter().map(Into::into));
+        args
+    }
+}
+
+/// Asks the resident runner for a run now. One that cannot be asked is no
+/// failure of the message, which is queued.
+pub fn ask(spool: &Spool) {
+    if let Err(error) = spool.ask_run() {
+        log::event("unasked", &[("reason", &error)]);
+    }
+}
+
+/// True where there is no spool yet, so that its queue is empty.
+pub fn is_missing(error: &SpoolError) -> bool {
+    matches!(error, SpoolError::Missing(_))
+}
+
+/// `smtp-queue` stands beside our own file, or, for a server in `sbin`, in the
+/// `bin` next to it.
+fn program() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|e| format!("cannot find smtp-queue: {e}"))?;
+    let beside = own.with_file_name("smtp-queue");
+    let Some(prefix) = own.parent().and_then(Path::parent) else {
+        return Ok(beside);
+    };
+    let in_bin = prefix.join("bin/smtp-queue");
+    Ok(if !beside.exists() && in_bin.exists() {
+        in_bin
+    } else {
+        beside
+    })
+}
+
+fn not_started(text: String) -> Stop {
+    Stop::new(Class::OsErr, text)
+}
+
+/// The runner works in `/`.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,161 @@
+//! `smtp-send` under its own name: recipients as arguments, the message on
+//! standard input.
+
+use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+use super::drain::Runner;
+use super::submit::{self, Caller, Incoming, Input, Plan};
+use super::{Done, Stop};
+use crate::class::Class;
+use crate::config::{Config, Overrides};
+use crate::smtp::param::MailParams;
+use crate::spool::{Id, Spool};
+use crate::{log, sys};
+
+const NAME: &str = "smtp-send";
+
+/// Queues a message from standard input, durably, and starts its delivery.
+///
+/// Missing From, Date and Message-ID fields are added, Bcc fields removed.
+/// Exit status 0 means that the message is on stable storage; what cannot be
+/// delivered later comes back as a bounce. Called as sendmail, send-mail, mailq
+/// or newaliases it takes their options: see sendmail(8).
+#[derive(Clone, Debug, Parser)]
+#[command(name = NAME, version, max_term_width = 80)]
+pub struct Options {
+    /// Recipients; each word may hold several, with or without names
+    #[arg(value_name = "RECIPIENT")]
+    recipients: Vec<OsString>,
+    /// Sender of the envelope, who gets bounces; <> for nobody [default: you]
+    #[arg(short, long, value_name = "ADDRESS")]
+    from: Option<OsString>,
+    /// Full name for a missing From field
+    #[arg(short = 'F', long, value_name = "NAME")]
+    full_name: Option<OsString>,
+    /// Recipients are in To, Cc and Bcc too
+    #[arg(short = 't', long)]
+    header_recipients: bool,
+    /// Deliver while you wait, without the queue; the exit status tells
+    #[arg(long, conflicts_with = "queue_only")]
+    now: bool,
+    /// Only queue; a later queue run makes the first attempt
+    #[arg(long)]
+    queue_only: bool,
+    /// Configuration file instead of the system's and the user's
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Spool directory
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+}
+
+pub fn main(args: Vec<OsString>) -> Done {
+    let mut options: Options = super::parse(NAME, args)?;
+    if sys::is_privileged() {
+        options.config = None;
+        options.spool = None;
+    }
+    if options.recipients.is_empty() && !options.header_recipients {
+        return Err(Stop::usage(
+            "no recipients: give addresses, or -t to take them from the header",
+        ));
+    }
+    submit::check_input()?;
+    let config = Config::load(&Overrides {
+        config: options.config.clone(),
+        spool: options.spool.clone(),
+        privileged: sys::is_privileged(),
+    })?;
+    log::open(config.log, NAME);
+    let plan = plan(&options, &config)?;
+    let caller = Caller::real();
+    let mut message = Incoming::open(Input, false)?;
+    let runner = Runner::new(&config.spool, options.config.as_deref());
+    if options.now {
+        let file = private_copy(&config, &caller, plan, &mut message)?;
+        return Err(runner.exec(&["deliver".as_ref()], Some(file)));
+    }
+    let spool = submit::open_spool(&config)?;
+    submit::submit(&config, &spool, &caller, plan, &mut message).map_err(|r| r.stop)?;
+    if !options.queue_only {
+        runner.wake(&spool);
+    }
+    Ok(())
+}
+
+fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
+    let words: Vec<&[u8]> = options.recipients.iter().map(|w| w.as_bytes()).collect();
+    for word in words
+        .iter()
+        .copied()
+        .chain(options.from.as_deref().map(OsStrExt::as_bytes))
+    {
+        submit::check_text(word)?;
+    }
+    let (recipients, bad) = submit::read_addresses(&words, &config.origin);
+    let sender = options.from.as_deref().map(|word| {
+        match submit::read_sender(word.as_bytes(), &config.origin)? {
+            (path, false) => Ok(path),
+            (_, true) => Err(Stop::new(Class::Data, "--from: one address, please")),
+        }
+    });
+    Ok(Plan {
+        sender: sender.transpose()?,
+        recipients,
+        bad,
+        header_recipients: options.header_recipients,
+        despite_bad: false,
+        gateway: false,
+        full_name: options.full_name.as_deref().map(submit::one_line),
+        params: MailParams::default(),
+        notify: None,
+    })
+}
+
+/// The message with its envelope as a file of the spool's form that has no
+/// name any more: it is gone with the process that delivers it.
+fn private_copy(
+    config: &Config,
+    caller: &Caller,
+    plan: Plan,
+    message: &mut Incoming<Input>,
+) -> Result<OwnedFd, Stop> {
+    let name = Id::generate().map_err(|e| Stop::new(Class::OsErr, e.to_string()))?;
+    let directory = std::env::temp_dir().join(format!("smtp-send.{name}"));
+    let failed =
+        |e: io::Error| Stop::new(Class::CantCreate, format!("{}: {e}", directory.display()));
+    DirBuilder::new()
+        .mode(0o700)
+        .create(&directory)
+        .map_err(failed)?;
+    let file = spooled(&directory, config, caller, plan, message);
+    std::fs::remove_dir_all(&directory).map_err(failed)?;
+    file
+}
+
+fn spooled(
+    directory: &Path,
+    config: &Config,
+    caller: &Caller,
+    plan: Plan,
+    message: &mut Incoming<Input>,
+) -> Result<OwnedFd, Stop> {
+    let spool = Spool::open_or_create(directory, None)?;
+    let done = submit::submit(config, &spool, caller, plan, message).map_err(|r| r.stop)?;
+    let entry = spool.find(done.id.as_str())?;
+    let lost = |e: io::Error| Stop::new(Class::Io, format!("the message: {e}"));
+    let claim = spool
+        .claim(&entry)?
+        .ok_or_else(|| lost(io::ErrorKind::NotFound.into()))?;
+    let file = claim.as_fd().try_clone_to_owned().map_err(lost)?;
+    rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(|e| lost(e.into()))?;
+    Ok(file)
+}

@@ -1,0 +1,109 @@
+//! The program called as `sendmail`, `send-mail`, `mailq` or `newaliases`: the
+//! historic interface, by hand. No clap, no runtime, no TLS.
+
+mod args;
+mod mailq;
+mod message;
+mod newaliases;
+mod queue;
+mod session;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use self::args::{Args, Errors, Mode};
+use super::{Done, Stop, drain};
+use crate::config::{Config, Overrides};
+use crate::spool::Spool;
+use crate::{log, sys};
+
+const HELP: &str = "\
+usage: sendmail [-i] [-t] [-f SENDER] [-F NAME] [-B TYPE] [-N WHEN] [-R full|hdrs]
+                [-V ID] [-oe MODE] [-od MODE] [--] [RECIPIENT...] < MESSAGE
+       sendmail -bs | -bp | -bi | -bv ADDRESS... | -q[I|R|S TEXT]
+       mailq
+       newaliases
+
+Takes a message from standard input and queues it durably.
+  -t  recipients are in To, Cc and Bcc       -f  sender of the envelope, <> for none
+  -i  a line with a lone dot is text         -F  full name for a missing From
+  -odi  wait for the first attempt           -odq  queue only
+  -bs  speak SMTP on standard input          -bp  list the queue (mailq)
+  -bv  tell where an address leads           -q   try everything queued now
+All flags of the historic program are in sendmail(8).
+";
+
+/// Runs under the name the program was called by.
+pub fn main(tool: &str, words: Vec<OsString>) -> Done {
+    let args = args::parse(words)?;
+    let is_quiet = args.errors == Errors::Quiet;
+    match act(tool, args) {
+        Err(Stop::Failed(class, _)) if is_quiet => Err(Stop::Status(class)),
+        done => done,
+    }
+}
+
+fn act(tool: &str, args: Args) -> Done {
+    let mode = match (&args.mode, &args.run) {
+        (Some(mode), _) | (None, Some(mode)) => mode.clone(),
+        (None, None) => by_name(tool)?,
+    };
+    match mode {
+        Mode::Submit => message::submit(tool, &args),
+        Mode::Smtp => session::serve(&args),
+        Mode::List => mailq::list(&load(&args)?),
+        Mode::Count => mailq::count(&load(&args)?),
+        Mode::Newaliases => newaliases::check(tool, load(&args)?, args.aliases.as_deref()),
+        Mode::Verify => queue::verify(&args),
+        Mode::Run(select) => queue::run(&args, &select),
+        Mode::Nothing => Ok(()),
+        Mode::Help => Err(Stop::Shown(HELP.to_owned())),
+        Mode::Version => Err(Stop::Shown(super::version("sendmail"))),
+    }
+}
+
+fn by_name(tool: &str) -> Result<Mode, Stop> {
+    match tool {
+        "mailq" => Ok(Mode::List),
+        "newaliases" => Ok(Mode::Newaliases),
+        "smtpd" => Err(Stop::usage(
+            "the server is a program of its own: smtp-serve",
+        )),
+        _ => Ok(Mode::Submit),
+    }
+}
+
+/// The configuration; `-C` counts only where it gives nobody more than they
+/// have.
+fn load(args: &Args) -> Result<Config, Stop> {
+    let config = trusted(args.config.clone());
+    Ok(Config::load(&Overrides {
+        privileged: sys::is_privileged() && !is_root(),
+        config,
+        spool: None,
+    })?)
+}
+
+/// A file named by the caller, where it may be used: not with raised privilege.
+pub(super) fn trusted<T>(given: Option<T>) -> Option<T> {
+    given.filter(|_| !sys::is_privileged() || is_root())
+}
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+/// The mail log. Called as `sendmail`, stderr belongs to the caller.
+fn open_log(config: &Config, tag: Option<&OsStr>) {
+    let tag = tag.map(|t| String::from_utf8_lossy(t.as_bytes()));
+    log::open_quiet(config.log, tag.as_deref().unwrap_or("sendmail"));
+}
+
+/// The spool for reading; `None` where nothing was ever queued.
+fn existing(config: &Config) -> Result<Option<Spool>, Stop> {
+    match Spool::open(&config.spool) {
+        Ok(spool) => Ok(Some(spool)),
+        Err(error) if drain::is_missing(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

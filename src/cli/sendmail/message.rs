@@ -1,0 +1,237 @@
+//! `-bm`: a message on standard input.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use super::super::drain::{self, Runner};
+use super::super::submit::{
+    self, Caller, Incoming, Input, Plan, Refused, Submitted, read_addresses, read_sender,
+    return_to_sender,
+};
+use super::super::{Done, Stop, say};
+use super::args::{Args, Errors, When};
+use crate::class::Class;
+use crate::config::Config;
+use crate::smtp::param::{Body, MailParams, Notify, RcptParams, xtext_encode};
+use crate::spool::Spool;
+
+/// Longest `-V`, as it is sent (RFC 3461 section 4.4).
+const MAX_ENVID: usize = 100;
+
+pub fn submit(tool: &str, args: &Args) -> Done {
+    if args.recipients.is_empty() && !args.header_recipients {
+        return Err(Stop::usage(
+            "no recipients: give addresses, or -t to take them from the header",
+        ));
+    }
+    submit::check_input()?;
+    let config = super::load(args)?;
+    super::open_log(&config, args.tag.as_deref());
+    let plan = plan(tool, args, &config)?;
+    let spool = submit::open_spool(&config)?;
+    let caller = Caller::real();
+    let mut message = Incoming::open(Input, !args.ignore_dots)?;
+    let header = by_mail(args)
+        .then(|| message.header().to_vec())
+        .unwrap_or_default();
+    match submit::submit(&config, &spool, &caller, plan, &mut message) {
+        Ok(done) => {
+            wake(args, &config, &spool, &done)?;
+            if done.bad.is_empty() {
+                return Ok(());
+            }
+            report(args, &config, &spool, &caller, &header, &done.into())
+        }
+        Err(refused) => report(args, &config, &spool, &caller, &header, &refused),
+    }
+}
+
+/// `-oem`, `-oew`, `-oee`.
+fn by_mail(args: &Args) -> bool {
+    matches!(args.errors, Errors::Mail | Errors::MailOk)
+}
+
+fn plan(tool: &str, args: &Args, config: &Config) -> Result<Plan, Stop> {
+    let (recipients, bad) = {
+        let words: Vec<&[u8]> = args.recipients.iter().map(|w| w.as_bytes()).collect();
+        read_addresses(&words, &config.origin)
+    };
+    let sender = match &args.sender {
+        None => None,
+        Some(word) => {
+            let (path, more) = read_sender(word.as_bytes(), &config.origin)?;
+            if more {
+                warn(tool, args, "-f names several addresses; the first is used");
+            }
+            Some(path)
+        }
+    };
+    Ok(Plan {
+        sender,
+        recipients,
+        bad,
+        header_recipients: args.header_recipients,
+        despite_bad: by_mail(args),
+        gateway: args.gateway,
+        full_name: args.full_name.as_deref().map(submit::one_line),
+        params: mail_params(tool, args),
+        notify: notify(tool, args),
+    })
+}
+
+/// `-B`, `-R`, `-V`: a value that is not known is told and ignored, because
+/// callers pass what some other program took.
+fn mail_params(tool: &str, args: &Args) -> MailParams {
+    let mut params = MailParams::default();
+    if let Some(value) = &args.body {
+        match value.to_ascii_uppercase().as_bytes() {
+            b"7BIT" => params.body = Some(Body::SevenBit),
+            b"8BITMIME" => params.body = Some(Body::EightBitMime),
+            _ => ignored(tool, args, 'B', value),
+        }
+    }
+    if let Some(value) = &args.ret {
+        match MailParams::parse(&keyword("RET", value)) {
+            Ok(parsed) => params.ret = parsed.ret,
+            Err(_) => ignored(tool, args, 'R', value),
+        }
+    }
+    if let Some(value) = &args.envid {
+        match value.to_str() {
+            Some(id) if is_envid(id) => params.envid = Some(id.to_owned()),
+            _ => ignored(tool, args, 'V', value),
+        }
+    }
+    params
+}
+
+fn is_envid(id: &str) -> bool {
+    let is_printable = id.bytes().all(|b| (b' '..=b'~').contains(&b));
+    is_printable && !id.is_empty() && xtext_encode(id).len() <= MAX_ENVID
+}
+
+fn notify(tool: &str, args: &Args) -> Option<Notify> {
+    let value = args.notify.as_ref()?;
+    let params = RcptParams::parse(&keyword("NOTIFY", value));
+    if params.is_err() {
+        ignored(tool, args, 'N', value);
+    }
+    params.ok()?.notify
+}
+
+/// ` KEYWORD=value` for the parser of parameters; blanks of the value, which
+/// would begin another parameter, are dropped.
+fn keyword(name: &str, value: &OsStr) -> String {
+    let value = value.to_string_lossy().to_ascii_uppercase();
+    format!(" {name}={}", value.split_whitespace().collect::<String>())
+}
+
+fn ignored(tool: &str, args: &Args, letter: char, value: &OsStr) {
+    let value = value.to_string_lossy();
+    warn(
+        tool,
+        args,
+        &format!("-{letter} \"{value}\" is not known and ignored"),
+    );
+}
+
+fn warn(tool: &str, args: &Args, text: &str) {
+    if args.errors != Errors::Quiet {
+        say(tool, text);
+    }
+}
+
+/// The message is queued: sees to its first attempt.
+fn wake(args: &Args, config: &Config, spool: &Spool, done: &Submitted) -> Done {
+    let runner = Runner::new(&config.spool, super::trusted(args.config.as_deref()));
+    match args.when {
+        When::Queued => {}
+        When::Background => {
+            runner.wake(spool);
+        }
+        When::Foreground if Runner::may_run(spool) => {
+            let id = done.id.to_string();
+            // What cannot be started leaves the message to the next runner.
+            let _ = runner.run(&["run".as_ref(), "--id".as_ref(), id.as_ref()]);
+            runner.wake(spool);
+        }
+        When::Foreground => drain::ask(spool),
+    }
+    Ok(())
+}
+
+/// What is told about a refusal, and how, by the error mode.
+fn report(
+    args: &Args,
+    config: &Config,
+    spool: &Spool,
+    caller: &Caller,
+    header: &[u8],
+    refused: &Refused,
+) -> Done {
+    let returned = if by_mail(args) && !refused.bad.is_empty() {
+        return_to_sender(config, spool, caller, &refused.sender, &refused.bad, header)?
+    } else {
+        None
+    };
+    if returned.is_some() && args.when != When::Queued {
+        let config_file = super::trusted(args.config.as_deref());
+        Runner::new(&config.spool, config_file).wake(spool);
+    }
+    match args.errors {
+        Errors::MailOk if returned.is_some() => Ok(()),
+        _ => Err(refused.stop.clone()),
+    }
+}
+
+impl From<Submitted> for Refused {
+    /// For those recipients that were left out.
+    fn from(done: Submitted) -> Refused {
+        let names: Vec<String> = done.bad.iter().map(|(t, e)| format!("{t}: {e}")).collect();
+        let text = format!("recipient {}; the others got the message", names.join(", "));
+        Refused {
+            stop: Stop::new(Class::Data, text),
+            bad: done.bad,
+            sender: done.sender,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(f: impl FnOnce(&mut Args)) -> Args {
+        let mut args = Args::default();
+        f(&mut args);
+        args
+    }
+
+    #[test]
+    fn dsn_values() {
+        let notify = |v: &str| notify("sendmail", &args(|a| a.notify = Some(v.into())));
+        assert_eq!(
+            notify("failure, delay"),
+            Some(Notify {
+                success: false,
+                failure: true,
+                delay: true
+            })
+        );
+        assert!(notify("never").is_some());
+        assert_eq!(notify("sometimes"), None);
+        assert_eq!(notify("never ORCPT=rfc822;x"), None);
+        let envid = |v: &str| mail_params("sendmail", &args(|a| a.envid = Some(v.into()))).envid;
+        assert_eq!(envid("a+b=c").as_deref(), Some("a+b=c"));
+        assert_eq!(envid(&"x".repeat(100)).map(|e| e.len()), Some(100));
+        assert_eq!(envid(&"x".repeat(101)), None);
+        assert_eq!(envid("é"), None);
+        let ret = |v: &str| mail_params("sendmail", &args(|a| a.ret = Some(v.into()))).ret;
+        assert!(ret("Full").is_some() && ret("hdrs").is_some() && ret("some").is_none());
+    }
+
+    #[test]
+    fn i2_a_name_is_one_line() {
+        assert_eq!(submit::one_line("a\r\nBcc: x".as_ref()), "a  Bcc: x");
+    }
+}

@@ -1,0 +1,138 @@
+//! Standard input as a message: the header held, the body in pieces.
+
+use std::io::{self, Read};
+
+use rustix::fs::OFlags;
+
+use super::super::Stop;
+use crate::class::Class;
+use crate::message::input::LineEnds;
+
+/// Largest header taken, octets (DESIGN section 8).
+pub const MAX_HEADER: usize = 16 << 20;
+
+const PIECE: usize = 32 << 10;
+
+/// Refuses a standard input that the caller had closed. The descriptor was
+/// filled with `/dev/null` before `main`, for reading and writing, which no
+/// shell's `< /dev/null` does: that is an empty message and allowed.
+pub fn check_input() -> Result<(), Stop> {
+    let input = io::stdin();
+    let null = rustix::fs::stat("/dev/null").map(|s| s.st_rdev);
+    let device = rustix::fs::fstat(&input).map(|s| s.st_rdev);
+    let both = rustix::fs::fcntl_getfl(&input).map(|f| f & OFlags::ACCMODE == OFlags::RDWR);
+    match (null, device, both) {
+        (Ok(null), Ok(device), Ok(true)) if null == device => Err(Stop::new(
+            Class::NoInput,
+            "standard input is closed; nothing was sent",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Standard input without a buffer of its own and without std's kindness of
+/// taking a descriptor that cannot be read for an empty one.
+#[derive(Debug)]
+pub struct Input;
+
+impl Read for Input {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(io::stdin(), buf)?)
+    }
+}
+
+/// A message being read.
+pub struct Incoming<R> {
+    from: R,
+    ends: LineEnds,
+    piece: Vec<u8>,
+    /// Converted and not yet given out: the header with what was read behind it.
+    text: Vec<u8>,
+    header: usize,
+    body: usize,
+    dotted: bool,
+    ended: bool,
+}
+
+impl<R: Read> Incoming<R> {
+    /// Reads up to the end of the header.
+    pub fn open(from: R, dot_ends: bool) -> Result<Incoming<R>, Stop> {
+        let mut incoming = Incoming {
+            from,
+            ends: LineEnds::new(dot_ends),
+            piece: vec![0; PIECE],
+            text: Vec::new(),
+            header: 0,
+            body: 0,
+            dotted: false,
+            ended: false,
+        };
+        incoming.read_header()?;
+        Ok(incoming)
+    }
+
+    /// CRLF lines, without the blank line.
+    pub fn header(&self) -> &[u8] {
+        &self.text[..self.header]
+    }
+
+    /// The next piece of the body; `None` at its end.
+    pub fn next_body(&mut self) -> Result<Option<&[u8]>, Stop> {
+        if self.body == self.text.len() {
+            self.text.clear();
+            self.header = 0;
+            self.body = 0;
+            while self.text.is_empty() && !self.ended {
+                self.fill()?;
+            }
+        }
+        let start = std::mem::replace(&mut self.body, self.text.len());
+        Ok((start < self.text.len()).then(|| &self.text[start..]))
+    }
+
+    fn read_header(&mut self) -> Result<(), Stop> {
+        let end = loop {
+            if let Some(end) = self.ends.header_end() {
+                break end;
+            }
+            if self.text.len() > MAX_HEADER {
+                return Err(too_large());
+            }
+            self.fill()?;
+        };
+        // Both lie within the text: nothing has been given out yet.
+        let within = |octets: u64| {
+            usize::try_from(octets).map_or(self.text.len(), |n| n.min(self.text.len()))
+        };
+        (self.header, self.body) = (within(end.header), within(end.body));
+        Ok(())
+    }
+
+    /// Reads and converts one piece more.
+    fn fill(&mut self) -> Result<(), Stop> {
+        let n = match self.from.read(&mut self.piece) {
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(e) => return Err(Stop::new(Class::NoInput, format!("standard input: {e}"))),
+        };
+        if n == 0 {
+            self.ended = true;
+            self.ends.finish(&mut self.text);
+        } else if !self.dotted {
+            // After a lone dot the rest is read and dropped: a writer must not
+            // get SIGPIPE.
+            self.dotted = self.ends.push(&self.piece[..n], &mut self.text);
+        }
+        Ok(())
+    }
+}
+
+fn too_large() -> Stop {
+    Stop::new(
+        Class::Unavailable,
+        format!(
+            "the header is larger than {} MiB; nothing was sent",
+            MAX_HEADER >> 20
+        ),
+    )
+}

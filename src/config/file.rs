@@ -1,0 +1,171 @@
+//! One configuration file: TOML to settings, with positions.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{self, KEYS, Key, PartRoute, ROUTE_KEYS};
+use super::slot::{Slot, expected};
+use super::{Config, ConfigError};
+
+/// A file under reading.
+struct File<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+/// Takes over every setting of `text`; those not in it stay as they are.
+pub fn read(config: &mut Config, name: &str, text: &str) -> Result<(), ConfigError> {
+    let file = File { name, text };
+    let table = DeTable::parse(text).map_err(|e| file.error(e.span(), e.message()))?;
+    file.table(config, "", table.get_ref())
+}
+
+impl File<'_> {
+    fn table(
+        &self,
+        config: &mut Config,
+        section: &str,
+        table: &DeTable<'_>,
+    ) -> Result<(), ConfigError> {
+        let mut entries: Vec<_> = table.iter().collect();
+        // In the order of the file, so that its first fault is the one told.
+        entries.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in entries {
+            let name = match section {
+                "" => key.get_ref().to_string(),
+                section => format!("{section}.{}", key.get_ref()),
+            };
+            match (KEYS.iter().find(|k| k.name == name), value.get_ref()) {
+                (Some(key), _) => self.setting(config, key, value)?,
+                (None, DeValue::Table(inner)) if section.is_empty() && is_section(&name) => {
+                    self.table(config, &name, inner)?;
+                }
+                (None, _) if section.is_empty() && is_section(&name) => {
+                    return Err(self.wrong(value.span(), &expected("a section")));
+                }
+                (None, DeValue::Table(_)) => {
+                    return Err(self.unknown(key.span(), &name, &sections()));
+                }
+                _ => return Err(self.unknown(key.span(), &name, &names())),
+            }
+        }
+        Ok(())
+    }
+
+    fn setting(
+        &self,
+        config: &mut Config,
+        key: &'static Key,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), ConfigError> {
+        match ((key.slot)(config), value.get_ref()) {
+            (Slot::Routes(routes), DeValue::Array(items)) => {
+                *routes = items
+                    .iter()
+                    .map(|r| self.route(r))
+                    .collect::<Result<_, _>>()?;
+            }
+            (slot, plain) => slot
+                .set(plain)
+                .map_err(|what| self.wrong(value.span(), &what))?,
+        }
+        let from = format!("{}:{}", self.name, self.position(value.span().start).0);
+        config.set_source(key.name, from);
+        Ok(())
+    }
+
+    fn route(
+        &self,
+        item: &Spanned<DeValue<'_>>,
+    ) -> Result<crate::route::table::Route, ConfigError> {
+        let Some(table) = item.get_ref().as_table() else {
+            let form = expected("a table for each route, [[route]]");
+            return Err(self.wrong(item.span(), &form));
+        };
+        let mut route = PartRoute::default();
+        for (key, value) in table.iter() {
+            let name = format!("route.{}", key.get_ref());
+            if !ROUTE_KEYS.contains(&name.as_str()) {
+                return Err(self.unknown(key.span(), &name, &ROUTE_KEYS));
+            }
+            keys::route(&mut route, key.get_ref(), value.get_ref())
+                .map_err(|what| self.wrong(value.span(), &what))?;
+        }
+        route.whole().map_err(|what| self.wrong(item.span(), &what))
+    }
+
+    fn wrong(&self, span: Range<usize>, what: &str) -> ConfigError {
+        self.error(Some(span), what)
+    }
+
+    fn unknown(&self, span: Range<usize>, name: &str, known: &[&str]) -> ConfigError {
+        let advice = match nearest(name, known) {
+            Some(known) => format!("unknown key; the nearest known one is {known}"),
+            None => "unknown key; see smtputils.conf(5) for the known ones".to_owned(),
+        };
+        self.wrong(span, &advice)
+    }
+
+    fn error(&self, span: Option<Range<usize>>, what: &str) -> ConfigError {
+        let (line, column) = self.position(span.map_or(0, |s| s.start));
+        ConfigError(format!("{}:{line}:{column}: {what}", self.name))
+    }
+
+    /// Line and column, from 1, the column in characters.
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+        (line, before[line_start..].chars().count() + 1)
+    }
+}
+
+fn names() -> Vec<&'static str> {
+    KEYS.iter().map(|k| k.name).collect()
+}
+
+fn sections() -> Vec<&'static str> {
+    let before = |k: &Key| k.name.split_once('.').map(|(section, _)| section);
+    KEYS.iter().filter_map(before).chain(["route"]).collect()
+}
+
+fn is_section(name: &str) -> bool {
+    name != "route" && sections().contains(&name)
+}
+
+/// The known name with the smallest edit distance, if any comes near: at most
+/// half of it differs. A name in the wrong section counts by its last part.
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let last = |n: &str| n.rsplit('.').next().map(str::to_owned);
+    let far = |k: &str| match last(k) == last(name) {
+        true => 1,
+        false => distance(name, k),
+    };
+    let (far, nearest) = known
+        .iter()
+        .map(|k| (far(k), *k))
+        .min_by_key(|(far, _)| *far)?;
+    (far <= nearest.len().max(2) / 2).then_some(nearest)
+}
+
+/// Levenshtein's distance; long names count as far, so that a hostile file
+/// costs little.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len() > 64 {
+        return a.len();
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substitute = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,199 @@
+//! The one table of settings, and the checks of their values.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use super::slot::{Slot, Wrong, expected};
+use super::value::LONGEST;
+use super::{Config, slot};
+use crate::route::domain_key;
+use crate::route::table::{Route, pattern};
+use crate::route::transport::{TlsPolicy, Transport};
+use crate::smtp::addr::{Domain, Mailbox};
+
+/// A setting: its name in the file (`section.name`), its default as it would be
+/// written there, and what it means.
+pub struct Key {
+    pub name: &'static str,
+    /// Empty where there is none.
+    pub default: &'static str,
+    pub meaning: &'static str,
+    pub(super) slot: fn(&mut Config) -> Slot<'_>,
+}
+
+/// Keys of a `[[route]]` table.
+pub const ROUTE_KEYS: [&str; 3] = ["route.match", "route.to", "route.tls"];
+
+const ANY: std::ops::RangeInclusive<u64> = 0..=LONGEST;
+const WAIT: std::ops::RangeInclusive<u64> = 1..=LONGEST;
+const MOST: u64 = 1_000_000;
+const OCTETS: u64 = 1 << 50;
+
+macro_rules! keys {
+    ($($name:literal = $default:literal, $meaning:literal, $slot:expr;)*) => {
+        &[$(Key { name: $name, default: $default, meaning: $meaning, slot: $slot }),*]
+    };
+}
+
+/// All settings, in the order in which they are shown.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = keys! {
+    "hostname" = "", "our name in greetings, EHLO and Received: (the host's full name)", |c| Slot::Domain(&mut c.hostname);
+    "origin" = "", "domain put behind bare names (first line of /etc/mailname, else hostname)", |c| Slot::Domain(&mut c.origin);
+    "local_domains" = "", "domains whose mailboxes are here (hostname, origin, localhost)", |c| Slot::Domains(&mut c.local_domains);
+    "spool" = "", "where queued mail is (/var/spool/smtputils; see FILES)", |c| Slot::Path(&mut c.spool);
+    "postmaster" = "\"postmaster\"", "who gets what can be returned to nobody", |c| Slot::Address(&mut c.postmaster);
+    "aliases" = "[\"/etc/aliases\"]", "alias files; missing ones are skipped", |c| Slot::Paths(&mut c.aliases);
+    "local" = "\"mbox:/var/mail/{user}\"", "transport for local mailboxes", |c| Slot::Local(&mut c.local);
+    "smarthost" = "", "next hop for all mail that is not local", |c| Slot::Smarthost(&mut c.smarthost);
+    "smarthost_tls" = "\"opportunistic\"", "TLS towards the smarthost: none, opportunistic, required", |c| Slot::Tls(&mut c.smarthost_tls);
+    "default_user" = "\"nobody\"", "as whom |program and /file of alias files run, and mail to root is delivered", |c| Slot::User(&mut c.default_user);
+    "service_user" = "\"smtputils\"", "as whom server and runner work when started as root", |c| Slot::User(&mut c.service_user);
+    "message_size" = "\"50M\"", "largest message", |c| Slot::Size(&mut c.message_size, 1024..=OCTETS);
+    "delay_notice" = "\"4h\"", "when the sender is told of a delay; 0: never", |c| Slot::Duration(&mut c.delay_notice, ANY);
+    "history_days" = "30", "days for which results are kept", |c| Slot::Number(&mut c.history_days, 0..=36500);
+    "return_limit" = "\"50K\"", "larger messages are returned as header only", |c| Slot::Size(&mut c.return_limit, 0..=OCTETS);
+    "mailq_total" = "true", "print Total requests: in mailq", |c| Slot::Flag(&mut c.mailq_total);
+    "log" = "\"auto\"", "where the log goes: auto, stderr, syslog, none", |c| Slot::Log(&mut c.log);
+    "retry.first" = "\"5m\"", "wait before the second attempt", |c| Slot::Duration(&mut c.retry.first, WAIT);
+    "retry.factor" = "2.0", "each further wait is longer by this", |c| Slot::Float(&mut c.retry.factor, 1.0..=100.0);
+    "retry.longest" = "\"4h\"", "longest wait", |c| Slot::Duration(&mut c.retry.longest, WAIT);
+    "retry.jitter" = "0.1", "share by which a wait may be longer or shorter", |c| Slot::Float(&mut c.retry.jitter, 0.0..=1.0);
+    "retry.give_up" = "\"5d\"", "when undelivered mail is returned", |c| Slot::Duration(&mut c.retry.give_up, ANY);
+    "dns.servers" = "[]", "name servers instead of the system's", |c| Slot::Servers(&mut c.dns.servers);
+    "dns.timeout" = "\"5s\"", "wait for one answer", |c| Slot::Duration(&mut c.dns.timeout, 1..=300);
+    "dns.attempts" = "2", "how often a question is sent", |c| Slot::Count(&mut c.dns.attempts, 1..=10);
+    "delivery.concurrency" = "50", "messages under way at once", |c| Slot::Count(&mut c.delivery.concurrency, 1..=10_000);
+    "delivery.per_destination" = "5", "connections to one destination at once", |c| Slot::Count(&mut c.delivery.per_destination, 1..=1_000);
+    "delivery.port" = "25", "port of MX hosts", |c| Slot::Port(&mut c.delivery.port);
+    "delivery.allow_networks" = "[]", "networks that MX hosts may be in although they are not public", |c| Slot::Networks(&mut c.delivery.allow_networks);
+    "delivery.connect_timeout" = "\"30s\"", "wait for a connection", |c| Slot::Duration(&mut c.delivery.connect_timeout, 1..=3600);
+    "delivery.command_timeout" = "\"5m\"", "wait for a reply", |c| Slot::Duration(&mut c.delivery.command_timeout, 1..=7200);
+    "serve.listen" = "[]", "addresses to listen on: host:port, tls:host:port", |c| Slot::Listen(&mut c.serve.listen);
+    "serve.relay_from" = "[]", "networks whose clients may send to any domain", |c| Slot::Networks(&mut c.serve.relay_from);
+    "serve.users" = "[]", "local parts taken; empty: system users and aliases; \"any\": all", |c| Slot::Words(&mut c.serve.users);
+    "serve.max_sessions" = "256", "sessions at once", |c| Slot::Count(&mut c.serve.max_sessions, 1..=MOST);
+    "serve.max_sessions_per_address" = "32", "sessions at once from one address", |c| Slot::Count(&mut c.serve.max_sessions_per_address, 1..=MOST);
+    "serve.max_recipients" = "1000", "recipients of one message", |c| Slot::Count(&mut c.serve.max_recipients, 100..=MOST);
+    "serve.max_errors" = "10", "refused commands before a session is closed", |c| Slot::Number(&mut c.serve.max_errors, 1..=MOST);
+    "serve.max_junk" = "100", "commands that do nothing before a session is closed", |c| Slot::Number(&mut c.serve.max_junk, 1..=MOST);
+    "serve.max_line" = "\"64K\"", "longest line of a message", |c| Slot::Octets(&mut c.serve.max_line, 1000..=1 << 30);
+    "serve.command_timeout" = "\"5m\"", "wait for a command or for more of a message", |c| Slot::Duration(&mut c.serve.command_timeout, 1..=7200);
+    "serve.min_rate" = "500", "least octets a second of a message; 0: any", |c| Slot::Size(&mut c.serve.min_rate, 0..=1 << 30);
+    "serve.reserve" = "\"64M\"", "free space below which mail is refused for now", |c| Slot::Size(&mut c.serve.reserve, 0..=OCTETS);
+    "tls.certificate" = "", "the server's certificate chain, PEM", |c| Slot::OptionalPath(&mut c.tls.certificate);
+    "tls.key" = "", "the key to it, PEM", |c| Slot::OptionalPath(&mut c.tls.key);
+    "tls.ca_file" = "", "trusted roots instead of the system's, PEM", |c| Slot::OptionalPath(&mut c.tls.ca_file);
+    "route" = "", "routes, see ROUTES", |c| Slot::Routes(&mut c.routes);
+};
+
+/// What another part reads, with its words where it is wrong.
+pub fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Wrong> {
+    text.parse::<T>().map_err(|e| e.to_string())
+}
+
+/// A domain's key (as of [`domain_key`]).
+pub fn domain(text: &str) -> Result<String, Wrong> {
+    let wrong = |_| expected("a domain name");
+    domain_key(&Domain::parse(text).map_err(wrong)?).map_err(wrong)
+}
+
+pub fn address(text: &str) -> Result<String, Wrong> {
+    let whole = match text.contains('@') {
+        true => Mailbox::parse(text),
+        false => Mailbox::parse(&format!("{text}@localhost")),
+    };
+    whole
+        .map(|_| text.to_owned())
+        .map_err(|_| expected("an address or a local part"))
+}
+
+/// A name that can be a user's, a local part or a word: printable, no blanks.
+pub fn user(text: &str) -> Result<String, Wrong> {
+    let plain = !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    plain
+        .then(|| text.to_owned())
+        .ok_or_else(|| expected("a name without blanks"))
+}
+
+/// `127.0.0.1`, `127.0.0.1:5353`, `[::1]`, `[::1]:53`, `::1`.
+pub fn server(text: &str) -> Result<SocketAddr, Wrong> {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    let address: Result<IpAddr, _> = bare.unwrap_or(text).parse();
+    match (text.parse(), address) {
+        (Ok(with_port), _) => Ok(with_port),
+        (_, Ok(address)) => Ok(SocketAddr::new(address, 53)),
+        _ => Err(expected(
+            "an address like 127.0.0.1, 127.0.0.1:5353 or [::1]",
+        )),
+    }
+}
+
+/// What the server makes of it is its own matter; here only: one printable word.
+pub fn listen(text: &str) -> Result<String, Wrong> {
+    user(text).map_err(|_| expected("an address to listen on, like 0.0.0.0:25 or [::]:25"))
+}
+
+/// A transport for local mailboxes. `mx:` or a next hop would send local mail
+/// in a circle, so it has to be written as a route.
+pub fn local(text: &str) -> Result<Transport, Wrong> {
+    match parsed(text)? {
+        Transport::Mx | Transport::Smtp { .. } => Err(expected(
+            "maildir:, mbox:, discard:, error: or hold: for local mailboxes",
+        )),
+        local => Ok(local),
+    }
+}
+
+/// The TLS policy is filled in when all is read.
+pub fn smarthost(text: &str) -> Result<Route, Wrong> {
+    match parsed(text)? {
+        transport @ Transport::Smtp { .. } => Ok(Route {
+            matches: vec!["*".to_owned()],
+            transport,
+            tls: TlsPolicy::Opportunistic,
+        }),
+        _ => Err(expected("smtp://host, smtps://host or submission://host")),
+    }
+}
+
+/// One value of a `[[route]]` table.
+pub fn route(
+    route: &mut PartRoute,
+    name: &str,
+    value: &toml::de::DeValue<'_>,
+) -> Result<(), Wrong> {
+    match name {
+        "match" => {
+            let form = |_| expected("a domain, .domain, user@domain or *");
+            route.matches = slot::list(value, |v| pattern(slot::text(v)?).map_err(form))?;
+        }
+        "to" => route.transport = Some(parsed(slot::text(value)?)?),
+        "tls" => {
+            route.tls = parsed(slot::text(value)?)?;
+        }
+        _ => return Err(expected("match, to or tls")),
+    }
+    Ok(())
+}
+
+/// A `[[route]]` while it is read.
+#[derive(Default)]
+pub struct PartRoute {
+    pub matches: Vec<String>,
+    pub transport: Option<Transport>,
+    pub tls: TlsPolicy,
+}
+
+impl PartRoute {
+    pub fn whole(self) -> Result<Route, Wrong> {
+        match self.transport {
+            Some(transport) if !self.matches.is_empty() => Ok(Route {
+                matches: self.matches,
+                transport,
+                tls: self.tls,
+            }),
+            _ => Err(expected("match and to in every route")),
+        }
+    }
+}

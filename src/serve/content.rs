@@ -1,0 +1,191 @@
+//! Content on its way from a session into a draft: the header is held back
+//! until it is whole, judged, completed where a local caller left something
+//! out, and written under our trace field; the body streams.
+
+use std::io::{self, Write};
+
+use crate::class::Classify;
+use crate::message::submit::{self, Facts};
+use crate::message::{header, trace};
+use crate::smtp::reply::Reply;
+use crate::spool::{Draft, Id, SpoolError};
+
+/// Octets kept in memory before they are written.
+pub const STORE: usize = 64 * 1024;
+
+/// What a header may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct HeaderLimits {
+    pub octets: usize,
+    pub fields: usize,
+    /// Received fields; more are a loop (SV-57).
+    pub hops: usize,
+}
+
+/// For strangers (R7).
+pub const STRANGERS: HeaderLimits = HeaderLimits {
+    octets: 256 * 1024,
+    fields: 1000,
+    hops: 100,
+};
+
+/// For local callers (DESIGN section 8).
+pub const LOCAL: HeaderLimits = HeaderLimits {
+    octets: 16 * 1024 * 1024,
+    fields: usize::MAX,
+    hops: 100,
+};
+
+/// One message coming in.
+#[derive(Debug)]
+pub struct Incoming<'s> {
+    /// `None` once something went wrong: the rest is thrown away.
+    draft: Result<Draft<'s>, Reply>,
+    buffer: Vec<u8>,
+    in_body: bool,
+    /// The header's end is not looked for before so much is there: looking at
+    /// every piece would cost the square of the header's size.
+    look_at: usize,
+    trace: String,
+    completion: Option<Facts>,
+    limits: HeaderLimits,
+}
+
+impl<'s> Incoming<'s> {
+    /// `trace`: our Received field. `completion`: fill in what is missing.
+    pub fn new(
+        draft: Draft<'s>,
+        trace: String,
+        completion: Option<Facts>,
+        limits: HeaderLimits,
+    ) -> Incoming<'s> {
+        Incoming {
+            draft: Ok(draft),
+            buffer: Vec::new(),
+            in_body: false,
+            look_at: STORE,
+            trace,
+            completion,
+            limits,
+        }
+    }
+
+    /// Keeps a piece; true: [`Incoming::store`] is due.
+    pub fn take(&mut self, octets: &[u8]) -> bool {
+        if self.draft.is_ok() {
+            self.buffer.extend_from_slice(octets);
+        }
+        self.buffer.len() >= STORE
+    }
+
+    /// Writes what can be written.
+    pub fn store(&mut self) {
+        self.pass(false);
+    }
+
+    /// Writes the rest and makes the message durable.
+    pub fn finish(mut self) -> Result<Id, Reply> {
+        self.pass(true);
+        self.draft?.commit().map_err(|e| refusal(&e))
+    }
+
+    fn pass(&mut self, is_all: bool) {
+        if let Err(reply) = self.try_pass(is_all) {
+            self.draft = Err(reply);
+            self.buffer = Vec::new();
+        }
+    }
+
+    fn try_pass(&mut self, is_all: bool) -> Result<(), Reply> {
+        let Ok(draft) = &mut self.draft else {
+            return Ok(());
+        };
+        if self.in_body {
+            draft
+                .write_all(&self.buffer)
+                .map_err(|e| write_refusal(&e))?;
+            self.buffer.clear();
+            return Ok(());
+        }
+        if !is_all && self.buffer.len() < self.look_at {
+            return Ok(());
+        }
+        let (end, body) = match header::split(&self.buffer, is_all) {
+            Some(found) => found,
+            None if is_all => (self.buffer.len(), self.buffer.len()),
+            None if self.buffer.len() > self.limits.octets => return Err(too_big(&self.limits)),
+            None => {
+                self.look_at = self.buffer.len().saturating_mul(2);
+                return Ok(());
+            }
+        };
+        let head = self.buffer.get(..end).unwrap_or_default();
+        judge(head, &self.limits)?;
+        let mut out = std::mem::take(&mut self.trace).into_bytes();
+        match &self.completion {
+            // The header is rewritten: a separating line is there afterwards.
+            Some(facts) => {
+                out.extend_from_slice(&submit::complete(head, facts));
+                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(self.buffer.get(body..).unwrap_or_default());
+            }
+            None => out.extend_from_slice(&self.buffer),
+        }
+        draft.write_all(&out).map_err(|e| write_refusal(&e))?;
+        self.buffer.clear();
+        self.in_body = true;
+        Ok(())
+    }
+}
+
+fn judge(head: &[u8], limits: &HeaderLimits) -> Result<(), Reply> {
+    if head.len() > limits.octets || header::fields(head).count() > limits.fields {
+        return Err(too_big(limits));
+    }
+    if trace::hops(head) > limits.hops {
+        let text = format!("over {} hops: the message is in a loop", limits.hops);
+        return Err(Reply::new(554, (5, 4, 6), text));
+    }
+    Ok(())
+}
+
+fn too_big(limits: &HeaderLimits) -> Reply {
+    let text = format!(
+        "the header is over {} octets or {} fields",
+        limits.octets, limits.fields
+    );
+    Reply::new(554, (5, 6, 0), text)
+}
+
+/// No room for it now.
+pub fn no_room() -> Reply {
+    Reply::new(
+        452,
+        (4, 3, 1),
+        "not enough room on the disk, try again later",
+    )
+}
+
+/// What the peer hears of a failure of the spool; the cause goes to the log
+/// alone, for it names our files.
+pub fn refusal(error: &SpoolError) -> Reply {
+    crate::log::event("store-failed", &[("error", error)]);
+    match error {
+        SpoolError::Io { error, .. } if is_full(error) => no_room(),
+        SpoolError::Invalid(text) => Reply::new(554, (5, 6, 0), text.clone()),
+        other => Reply::for_class(other.class(), "the message cannot be stored now"),
+    }
+}
+
+fn write_refusal(error: &io::Error) -> Reply {
+    crate::log::event("store-failed", &[("error", error)]);
+    if is_full(error) {
+        return no_room();
+    }
+    Reply::new(451, (4, 3, 0), "the message cannot be stored now")
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}

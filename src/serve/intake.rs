@@ -1,0 +1,367 @@
+//! The one intake of messages by SMTP: questions of a session become policy, a
+//! draft in the spool, a commit. Names no runtime: `sendmail -bs` links it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::content::{self, HeaderLimits, Incoming};
+use super::policy::{Client, Policy, Verdict};
+use crate::config::Config;
+use crate::log;
+use crate::message::submit::Facts;
+use crate::message::trace::{self, Received};
+use crate::net::stdio::Handler;
+use crate::smtp::addr::{Domain, ForwardPath, Mailbox, ReversePath};
+use crate::smtp::caps::Caps;
+use crate::smtp::data::Content;
+use crate::smtp::param::{MailParams, RcptParams};
+use crate::smtp::reply::Reply;
+use crate::smtp::server::{Answer, Hello, Session, Settings, Transaction};
+use crate::spool::{Envelope, Id, Origin, Recipient, Spool};
+
+/// Unknown recipients of a session before it is sent away (R3).
+const MAX_UNKNOWN: u32 = 15;
+
+/// Told that mail is in the spool.
+pub type Committed = Box<dyn Fn(&Spool) + Send + Sync>;
+
+/// What all sessions of a process share.
+pub struct Desk {
+    pub spool: Spool,
+    pub policy: Policy,
+    pub hostname: String,
+    pub origin: String,
+    /// Free octets of the disk below which mail waits at the sender's.
+    pub reserve: u64,
+    /// Called after each commit: somebody must deliver it.
+    pub committed: Committed,
+}
+
+/// The user at the other end of `-bs`.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub uid: u32,
+    /// For a missing From, where the envelope's sender is empty.
+    pub address: Mailbox,
+    pub full_name: Option<String>,
+}
+
+/// What a session is like by the configuration.
+pub fn settings(config: &Config, local: bool, starttls: bool) -> Arc<Settings> {
+    let serve = &config.serve;
+    Arc::new(Settings {
+        hostname: config.hostname.clone(),
+        caps: Caps {
+            pipelining: true,
+            size: Some(config.message_size),
+            eight_bit_mime: true,
+            smtputf8: true,
+            chunking: true,
+            binarymime: true,
+            dsn: true,
+            enhanced: true,
+            starttls,
+            vrfy: true,
+            help: true,
+            ..Caps::default()
+        },
+        local,
+        max_recipients: if local { 100_000 } else { serve.max_recipients },
+        max_errors: serve.max_errors,
+        max_junk: serve.max_junk,
+        max_line: if local { usize::MAX } else { serve.max_line },
+        command_timeout: serve.command_timeout,
+        min_rate: serve.min_rate,
+    })
+}
+
+/// One session's [`Handler`].
+pub struct Intake<'s> {
+    desk: &'s Desk,
+    client: Client,
+    /// Complete headers in this user's name.
+    caller: Option<Caller>,
+    unknown: u32,
+    incoming: Option<Incoming<'s>>,
+    /// What the log will say of it.
+    about: About,
+}
+
+#[derive(Default)]
+struct About {
+    sender: String,
+    recipients: usize,
+    tls: Option<String>,
+}
+
+impl<'s> Intake<'s> {
+    /// For a stranger, or a local caller without a name.
+    pub fn new(desk: &'s Desk, client: Client) -> Intake<'s> {
+        Intake {
+            desk,
+            client,
+            caller: None,
+            unknown: 0,
+            incoming: None,
+            about: About::default(),
+        }
+    }
+
+    /// For `-bs`: what the header lacks is filled in.
+    pub fn for_caller(desk: &'s Desk, caller: Caller) -> Intake<'s> {
+        let client = Client::default();
+        Intake {
+            caller: Some(caller),
+            ..Intake::new(desk, client)
+        }
+    }
+
+    fn begin(
+        &self,
+        transaction: &Transaction,
+        hello: Option<&Hello>,
+        tls: Option<&str>,
+    ) -> Result<Incoming<'s>, Reply> {
+        let now = Timestamp::now();
+        let envelope = Envelope {
+            sender: transaction.reverse_path.clone(),
+            // SIZE is about this hop: our own trace field makes it wrong.
+            params: MailParams {
+                size: None,
+                ..transaction.params.clone()
+            },
+            recipients: transaction
+                .recipients
+                .iter()
+                .map(|(path, params)| Recipient {
+                    address: self.desk.policy.mailbox(&self.client, path),
+                    params: params.clone(),
+                })
+                .collect(),
+            origin: self.origin(hello, tls.is_some(), now),
+        };
+        let draft = self
+            .desk
+            .spool
+            .draft(&envelope)
+            .map_err(|e| content::refusal(&e))?;
+        let id = draft.id();
+        let only = match envelope.recipients.as_slice() {
+            [one] => Some(&one.address),
+            _ => None,
+        };
+        let with = protocol(hello, tls.is_some(), transaction.params.smtputf8);
+        let field = trace::received(
+            &Received {
+                from: hello.map(|h| self.from(h)),
+                by: &self.desk.hostname,
+                with: if self.caller.is_some() {
+                    "local"
+                } else {
+                    &with
+                },
+                tls,
+                id: id.as_str(),
+                recipient: only,
+                comment: self.caller.as_ref().map(|c| format!("uid {}", c.uid)),
+            },
+            now,
+        );
+        let facts = self
+            .caller
+            .as_ref()
+            .map(|caller| self.facts(caller, &transaction.reverse_path, id.as_str(), now));
+        Ok(Incoming::new(draft, field, facts, self.limits()))
+    }
+
+    fn limits(&self) -> HeaderLimits {
+        match self.client.address {
+            Some(_) => content::STRANGERS,
+            None => content::LOCAL,
+        }
+    }
+
+    fn from(&self, hello: &Hello) -> String {
+        match self.client.address {
+            Some(address) => format!("{} ({})", hello.name, literal(address)),
+            None => hello.name.clone(),
+        }
+    }
+
+    fn origin(&self, hello: Option<&Hello>, tls: bool, now: Timestamp) -> Origin {
+        let mut words = Vec::new();
+        let mut word = |key: &str, value: String| words.push((key.to_string(), value));
+        if let Some(caller) = &self.caller {
+            word("uid", caller.uid.to_string());
+        }
+        if let Some(address) = self.client.address {
+            word("client", literal(address));
+        }
+        if let Some(hello) = hello {
+            word("helo", hello.name.clone());
+        }
+        if self.caller.is_none() {
+            word("proto", protocol(hello, tls, false));
+        }
+        let kind = if self.caller.is_some() {
+            "local"
+        } else {
+            "smtp"
+        };
+        Origin {
+            time: now,
+            kind: kind.to_string(),
+            words,
+        }
+    }
+
+    fn facts(&self, caller: &Caller, sender: &ReversePath, id: &str, now: Timestamp) -> Facts {
+        let sender = sender.mailbox().unwrap_or(&caller.address);
+        Facts {
+            origin: self.desk.origin.clone(),
+            hostname: self.desk.hostname.clone(),
+            sender: sender.clone(),
+            full_name: caller
+                .full_name
+                .clone()
+                .filter(|_| sender.same(&caller.address)),
+            now,
+            unique: id.to_string(),
+            gateway: false,
+        }
+    }
+
+    fn log_taken(&mut self, id: &Id, octets: u64) {
+        let About {
+            sender,
+            recipients,
+            tls,
+        } = std::mem::take(&mut self.about);
+        match &self.caller {
+            Some(caller) => log::queued(id, caller.uid, &sender, recipients, octets),
+            None => {
+                let client = shown(&self.client);
+                log::received(id, &client, &sender, recipients, octets, tls.as_deref());
+            }
+        }
+    }
+
+    /// Less room than the reserve and what the client announces.
+    fn is_disk_full(&self, announced: u64) -> bool {
+        let Ok(disk) = rustix::fs::statvfs(self.desk.spool.path()) else {
+            return false;
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        free < self.desk.reserve.saturating_add(announced)
+    }
+}
+
+impl Handler for Intake<'_> {
+    fn mail(&mut self, _path: &ReversePath, params: &MailParams) -> Answer {
+        self.incoming = None;
+        if self.is_disk_full(params.size.unwrap_or(0)) {
+            return Answer::Reply(content::no_room());
+        }
+        Answer::Yes
+    }
+
+    fn rcpt(&mut self, path: &ForwardPath, _params: &RcptParams) -> Answer {
+        let reply = match self.desk.policy.rcpt(&self.client, path) {
+            Verdict::Take => return Answer::Yes,
+            Verdict::Refuse(reply) => reply,
+            Verdict::Unknown(reply) => {
+                self.unknown = self.unknown.saturating_add(1);
+                if self.unknown > MAX_UNKNOWN && self.client.address.is_some() {
+                    Reply::new(421, (4, 7, 0), "too many unknown recipients, closing")
+                } else {
+                    reply
+                }
+            }
+        };
+        log::refused(&shown(&self.client), None, Some(&path.to_string()), &reply);
+        Answer::Reply(reply)
+    }
+
+    fn data(&mut self, session: &Session, tls: Option<&str>) -> Answer {
+        let Some(transaction) = session.transaction() else {
+            return Answer::Reply(Reply::new(503, (5, 5, 1), "MAIL and RCPT come first"));
+        };
+        match self.begin(transaction, session.hello(), tls) {
+            Ok(incoming) => {
+                self.incoming = Some(incoming);
+                self.about = About {
+                    sender: transaction.reverse_path.to_string(),
+                    recipients: transaction.recipients.len(),
+                    tls: tls.map(str::to_string),
+                };
+                Answer::Yes
+            }
+            Err(reply) => Answer::Reply(reply),
+        }
+    }
+
+    fn body(&mut self, octets: &[u8]) -> bool {
+        self.incoming
+            .as_mut()
+            .is_some_and(|incoming| incoming.take(octets))
+    }
+
+    fn store(&mut self) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.store();
+        }
+    }
+
+    fn end(&mut self, content: Content) -> Answer {
+        let Some(incoming) = self.incoming.take() else {
+            return Answer::Reply(Reply::new(451, (4, 3, 0), "the message was not stored"));
+        };
+        match incoming.finish() {
+            Ok(id) => {
+                self.log_taken(&id, content.octets);
+                (self.desk.committed)(&self.desk.spool);
+                Answer::Reply(Reply::new(250, (2, 0, 0), format!("queued as {id}")))
+            }
+            Err(reply) => {
+                let sender = std::mem::take(&mut self.about).sender;
+                log::refused(&shown(&self.client), Some(&sender), None, &reply);
+                Answer::Reply(reply)
+            }
+        }
+    }
+
+    fn discard(&mut self) {
+        self.incoming = None;
+    }
+}
+
+/// RFC 3848 and RFC 6531 section 4.3 (SV-53).
+fn protocol(hello: Option<&Hello>, tls: bool, utf8: bool) -> String {
+    let base = match hello {
+        Some(hello) if hello.esmtp && utf8 => "UTF8SMTP",
+        Some(hello) if hello.esmtp => "ESMTP",
+        _ => "SMTP",
+    };
+    // Without EHLO there is no STARTTLS, but there is implicit TLS: ESMTPS is
+    // the nearest registered name.
+    match (tls, base) {
+        (false, base) => base.to_string(),
+        (true, "SMTP") => "ESMTPS".to_string(),
+        (true, base) => format!("{base}S"),
+    }
+}
+
+fn literal(address: std::net::IpAddr) -> String {
+    let domain = match address {
+        std::net::IpAddr::V4(a) => Domain::V4(a),
+        std::net::IpAddr::V6(a) => Domain::V6(a),
+    };
+    domain.to_string()
+}
+
+fn shown(client: &Client) -> String {
+    client
+        .address
+        .map_or_else(|| "local".to_string(), |a| a.to_string())
+}

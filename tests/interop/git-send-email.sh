@@ -1,0 +1,18 @@
+# git send-email --sendmail-cmd: recipients as arguments, no --.
+sink
+site a "smarthost = \"smtp://127.0.0.1:$SINK\""
+sendmail=$(our_sendmail a)
+export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@a.example GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@a.example
+git init -q repo; cd repo
+printf 'one\n' >file; git add file; git commit -qm 'first: a file'
+printf '.\n..\n' >>file; git commit -qam 'second: dots'
+git format-patch -q -1
+send=$(git --exec-path)/git-send-email
+[ -x "$send" ] || send=$PEERS/usr/lib/git-core/git-send-email
+perl "$send" --quiet --confirm=never --suppress-cc=all --from=a@a.example --to=list@far.example --bcc=b@far.example \
+    --envelope-sender=a@a.example --sendmail-cmd="$sendmail" 0001-*.patch || fail "git send-email said $?"
+cd ..
+until_true 'the patch at the sink' sh -c "ls '$WORK'/sink/*"
+until_true 'the queue to empty' sh -c "! SMTPUTILS_CONFIG='$WORK/a.toml' '$BUILD/smtp-queue' list --ids | grep -q ."
+grep -q '^+\.\.$' sink/* || fail 'the patch changed'
+grep -q 'X-Rcpt-Args: <b@far.example>' sink/* || fail 'bcc is missing in the envelope'

@@ -1,0 +1,63 @@
+# lib.sh: what every interop case shares. Sourced by run.sh.
+# $BUILD: our programs. $PEERS: unpacked Debian packages. $WORK: of this case,
+# made anew, owned by the user that the case runs as.
+
+say()  { printf '     %s\n' "$*"; }
+fail() { printf '     %s\n' "$*" >&2; exit 1; }
+# same WANTED GOT WHAT
+same() { [ "$1" = "$2" ] || fail "$3: wanted '$1', got '$2'"; }
+# until_true WHAT COMMAND...: the event, or a failure after 20 seconds
+until_true() { local what=$1 end=$((SECONDS + 20)); shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || fail "waited 20 s: $what"
+        read -rt 0.05 <> <(:) || :
+    done; }
+
+# Our site: a spool, a configuration, a server where asked for.
+site() {   # site NAME [LINES]: writes NAME.toml; LINES are added
+    mkdir -p "$WORK/$1/mail"
+    cat >"$WORK/$1.toml" <<END
+hostname = "$1.example"
+origin = "$1.example"
+local_domains = ["$1.example"]
+local = "maildir:$WORK/$1/mail/{user}"
+spool = "$WORK/$1/spool"
+log = "none"
+${2:-}
+END
+}
+serve() {  # serve NAME OPTIONS...: starts smtp-serve, sets $PORT
+    local name=$1; shift
+    : >"$WORK/$name.out"
+    SMTPUTILS_CONFIG=$WORK/$name.toml "$BUILD/smtp-serve" --listen 127.0.0.1:0 "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" &
+    until_true "$name listens" grep -q '^listening ' "$WORK/$name.out"
+    PORT=$(sed -n 's/^listening .*:\([0-9]*\).*/\1/p' "$WORK/$name.out" | head -1)
+}
+at() { local name=$1; shift; SMTPUTILS_CONFIG=$WORK/$name.toml PATH=$BUILD:$PATH "$@"; }
+queued() { at "$1" smtp-queue list --ids | grep -c . || true; }
+certificate() {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -addext "subjectAltName=DNS:$1" \
+        -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>/dev/null
+}
+# sink OPTIONS...: Postfix's smtp-sink on a free port, sets $SINK; mail in $WORK/sink
+sink() {
+    mkdir -p "$WORK/sink"
+    local try
+    for try in 1 2 3 4 5; do
+        SINK=$((20000 + RANDOM % 20000))
+        (cd "$WORK/sink" && exec smtp-sink -c -d '%Y%m%d%H%M%S.' "$@" "127.0.0.1:$SINK" 200 >/dev/null 2>"$WORK/sink.err") &
+        until_true 'smtp-sink listens' sh -c "(exec 3<>/dev/tcp/127.0.0.1/$SINK) 2>/dev/null || ! kill -0 $!" || true
+        kill -0 $! 2>/dev/null && return 0
+    done
+    fail "smtp-sink does not start: $(cat "$WORK/sink.err")"
+}
+# sendmail that a mail program is pointed at
+our_sendmail() {   # our_sendmail NAME: prints the path of a wrapper
+    mkdir -p "$WORK/bin"; ln -sf "$BUILD/smtp-send" "$WORK/bin/sendmail"
+    cat >"$WORK/bin/sendmail-$1" <<END
+#!/bin/sh
+printf '%s\n' "\$*" >>"$WORK/argv"
+SMTPUTILS_CONFIG=$WORK/$1.toml exec "$WORK/bin/sendmail" "\$@"
+END
+    chmod +x "$WORK/bin/sendmail-$1"; echo "$WORK/bin/sendmail-$1"
+}
