@@ -161,7 +161,6 @@ enum State {
     Data,
     /// A chunk of BDAT that is kept.
     Chunk {
-        left: u64,
         last: bool,
     },
     /// A chunk of BDAT that is refused when it is through.
@@ -263,7 +262,7 @@ impl Session {
                 _ if self.out.len() >= OUTPUT_BOUND => Some(Event::Flush),
                 State::Command => self.read_command(input, now),
                 State::Data => self.read_data(input, now),
-                State::Chunk { left, last } => self.read_chunk(input, left, last, now),
+                State::Chunk { last } => self.read_chunk(input, last, now),
                 State::Skip { left, .. } => self.skip_chunk(input, left, now),
             };
             if let Some(event) = event {

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::{Event, Question, Refusal, Session, State};
-use crate::smtp::data::{Content, Data, DataReader, Fault};
+use crate::smtp::data::{BdatReader, Content, Data, DataReader, Fault};
 use crate::smtp::param::Body;
 use crate::smtp::reply::Reply;
 
@@ -20,7 +20,7 @@ pub(super) struct Incoming {
 #[derive(Debug)]
 enum Framing {
     Dot(DataReader),
-    Chunks(Inspector),
+    Chunks(BdatReader),
 }
 
 impl Incoming {
@@ -52,17 +52,17 @@ impl Session {
 
     pub(super) fn begin_chunks(&mut self, octets: u64, last: bool) {
         let body = self.transaction().and_then(|t| t.params.body);
-        let inspector = Inspector {
-            binary: body == Some(Body::BinaryMime),
-            max_line: self.settings.max_line,
-            ..Inspector::default()
-        };
-        self.incoming = Incoming::new(Framing::Chunks(inspector));
+        let binary = body == Some(Body::BinaryMime);
+        let reader = BdatReader::new(binary, self.settings.max_line);
+        self.incoming = Incoming::new(Framing::Chunks(reader));
         self.next_chunk(octets, last);
     }
 
-    pub(super) fn next_chunk(&mut self, left: u64, last: bool) {
-        self.state = State::Chunk { left, last };
+    pub(super) fn next_chunk(&mut self, octets: u64, last: bool) {
+        if let Some(Framing::Chunks(reader)) = self.incoming.as_mut().map(|i| &mut i.framing) {
+            reader.begin_chunk(octets);
+            self.state = State::Chunk { last };
+        }
     }
 
     pub(super) fn read_data<'i>(
@@ -91,26 +91,24 @@ impl Session {
     pub(super) fn read_chunk<'i>(
         &mut self,
         input: &mut &'i [u8],
-        left: u64,
         last: bool,
         now: Instant,
     ) -> Option<Event<'i>> {
-        if left == 0 {
+        let Some(Framing::Chunks(reader)) = self.incoming.as_mut().map(|i| &mut i.framing) else {
             self.state = State::Command;
-            self.chunk_end(last);
+            return None;
+        };
+        let whole = reader.left() == 0;
+        let octets = reader.read(input).unwrap_or_default();
+        let content = reader.content();
+        if whole {
+            self.state = State::Command;
+            self.chunk_end(content, last);
             return None;
         }
-        let octets = take(input, left);
         self.progress(octets.len(), now);
         if octets.is_empty() {
             return Some(Event::Input);
-        }
-        self.state = State::Chunk {
-            left: left - octets.len() as u64,
-            last,
-        };
-        if let Some(Framing::Chunks(inspector)) = self.incoming.as_mut().map(|i| &mut i.framing) {
-            inspector.look(octets);
         }
         self.store(octets)
     }
@@ -165,18 +163,13 @@ impl Session {
         Some(Event::Body(octets))
     }
 
-    fn chunk_end(&mut self, last: bool) {
-        self.waiting = None;
-        let Some(incoming) = &self.incoming else {
-            return;
-        };
-        let Framing::Chunks(inspector) = &incoming.framing else {
-            return;
-        };
-        let content = inspector.content(incoming.octets, last);
-        if last || incoming.over || content.fault.is_some() {
+    /// An oversize chunk is refused at its own end, faults at the last one's:
+    /// what looks like a fault may be a CRLF cut in two.
+    fn chunk_end(&mut self, content: Content, last: bool) {
+        if last || self.incoming.as_ref().is_some_and(|i| i.over) {
             self.content_end(content);
         } else {
+            self.waiting = None;
             self.respond(Reply::new(250, (2, 0, 0), "Chunk taken"));
         }
     }
@@ -213,60 +206,4 @@ fn take<'i>(input: &mut &'i [u8], left: u64) -> &'i [u8] {
     let (octets, rest) = input.split_at(n);
     *input = rest;
     octets
-}
-
-/// Looks for faults in chunks, which are kept as they come (EX-10). Content
-/// declared BINARYMIME has none (EX-14).
-#[derive(Debug, Default)]
-struct Inspector {
-    binary: bool,
-    max_line: usize,
-    line: usize,
-    cr: bool,
-    eight_bit: bool,
-    fault: Option<Fault>,
-}
-
-impl Inspector {
-    fn look(&mut self, octets: &[u8]) {
-        self.eight_bit |= !octets.is_ascii();
-        if self.binary {
-            return;
-        }
-        for &octet in octets {
-            self.line = self.line.saturating_add(1);
-            if octet == b'\n' {
-                if !self.cr {
-                    self.fault.get_or_insert(Fault::BareLf);
-                }
-                self.end_line();
-            } else if self.cr {
-                self.fault.get_or_insert(Fault::BareCr);
-            }
-            if octet == 0 {
-                self.fault.get_or_insert(Fault::Nul);
-            }
-            self.cr = octet == b'\r';
-        }
-        if self.line > self.max_line {
-            self.fault.get_or_insert(Fault::LongLine);
-        }
-    }
-
-    fn end_line(&mut self) {
-        if self.line > self.max_line {
-            self.fault.get_or_insert(Fault::LongLine);
-        }
-        self.line = 0;
-    }
-
-    /// What it was like; a CR that ends the last chunk is bare.
-    fn content(&self, octets: u64, last: bool) -> Content {
-        let cut = (last && self.cr && !self.binary).then_some(Fault::BareCr);
-        Content {
-            octets,
-            eight_bit: self.eight_bit,
-            fault: self.fault.or(cut),
-        }
-    }
 }

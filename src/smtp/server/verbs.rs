@@ -84,7 +84,7 @@ static VERBS: &[Verb] = &[
     verb("RCPT", "RCPT TO:<address> [parameters]", SENDER | RECIPIENT, rcpt),
     verb("DATA", "DATA", SENDER | RECIPIENT, data),
     // In every phase: the octets that follow have to be read (EX-11).
-    verb("BDAT", "BDAT octets [LAST]", ANY, bdat),
+    Verb { offered: |caps| caps.chunking, ..verb("BDAT", "BDAT octets [LAST]", ANY, bdat) },
     idle("RSET", "RSET", ANY, rset),
     idle("NOOP", "NOOP", ANY, noop),
     idle("VRFY", "VRFY name", ANY, vrfy),
@@ -161,14 +161,15 @@ impl Session {
             return None;
         }
         let waiting = *self.waiting.get_or_insert(now);
-        let Some(&first) = input.first() else {
-            return Some(Event::Input);
-        };
-        if std::mem::take(&mut self.fresh) && is_binary(first) {
+        if let Some(&first) = input.first()
+            && std::mem::take(&mut self.fresh)
+            && is_binary(first)
+        {
             *input = &[];
             self.foreign();
             return None;
         }
+        // Also without input: the reader frees the last line.
         let mut rest: &[u8] = input;
         let request = self.line.read(&mut rest).map(Request::new);
         let used = input.len() - rest.len();
@@ -214,7 +215,7 @@ impl Session {
         let phase = self.phase();
         if !(verb.offered)(&self.settings.caps) {
             let text = format!("{} is not offered here", verb.word);
-            self.refuse(error(502, (5, 5, 1), text));
+            self.refuse_after(octets, error(502, (5, 5, 1), text));
         } else if verb.phases & phase == 0 {
             self.refuse(out_of_order(match phase {
                 CONNECTED => "Say EHLO first",
@@ -416,7 +417,6 @@ fn bdat(session: &mut Session, command: Command) {
         return;
     };
     let refusal = match session.phase() {
-        _ if !session.settings.caps.chunking => error(502, (5, 5, 1), "BDAT is not offered here"),
         RECIPIENT => return session.ask(Question::Bdat(octets, last)),
         CHUNKS => return session.next_chunk(octets, last),
         SENDER => Refusal::Junk(Reply::new(554, (5, 5, 1), "No valid recipients")),
