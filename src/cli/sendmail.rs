@@ -25,7 +25,7 @@ usage: sendmail [-i] [-t] [-f SENDER] [-F NAME] [-B TYPE] [-N CONDITIONS]
        newaliases
 
 Takes a message from standard input and queues it durably.
-  -t  recipients are in To, Cc and Bcc    -f  sender of the envelope, <> for none
+  -t  recipients are in To, Cc and Bcc    -f  envelope sender, <> for none
   -i  a line with a lone dot is text      -F  full name for a missing From
   -odi  wait for the first attempt        -odq  queue only
   -bs  speak SMTP on standard input       -bp  list the queue (mailq)

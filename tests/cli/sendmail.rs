@@ -272,13 +272,17 @@ fn queue_runs() {
     for (flag, words) in [
         ("-q", "run --all"),
         ("-qf", "run --all"),
-        ("-qI01AB", "run --id 01AB"),
-        ("-qRexample.net", "run --recipient example.net"),
-        ("-q!Sbob", "run --sender !bob"),
+        ("-qI01AB", "run --id=01AB"),
+        ("-qRexample.net", "run --recipient=example.net"),
+        ("-qS-x", "run --sender=-x"),
     ] {
         assert_silent(&sandbox.sendmail(&[flag], ""), 0);
         assert_eq!(sandbox.next_run(), words, "{flag}");
     }
+    let id = sandbox.queued()[0].head.id.to_string();
+    assert_silent(&sandbox.sendmail(&["-q!Rexample.net"], ""), 0);
+    assert_eq!(sandbox.next_run(), format!("run --id={id}"));
+    assert_silent(&sandbox.sendmail(&["-q!RX@o"], ""), 0);
     for flag in ["-q30m", "-q1h", "-qp10m", "-bh", "-bH"] {
         assert_silent(&sandbox.sendmail(&[flag], ""), 0);
     }

@@ -184,7 +184,7 @@ fn first_attempt(args: &Args, config: &Config, spool: &Spool, id: Option<Id>) {
         When::Foreground if Runner::may_run(spool) => {
             let id = id.map(|id| id.to_string()).unwrap_or_default();
             // What cannot be started leaves the message to the next runner.
-            let _ = runner.run(&["run".as_ref(), "--id".as_ref(), id.as_ref()]);
+            let _ = runner.run(&["run".as_ref(), format!("--id={id}").as_ref()]);
             runner.wake(spool);
         }
         When::Foreground => drain::ask(spool),
