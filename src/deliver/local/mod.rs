@@ -77,9 +77,28 @@ pub fn here(order: &Order, letter: &content::Letter<'_>, to: &str) -> Result<Att
     if order.owner.is_none() && !order.path.exists() {
         return Ok(unknown(to));
     }
+    if let Err(words) = may_deliver(&order.path) {
+        return Ok(result::deferred("4.3.0", words));
+    }
     match letter.open() {
         Ok(mut content) => post(order, None, &mut content),
         Err(error) => damaged_or_deferred(&error),
+    }
+}
+
+/// Without a parent, mail goes only where this user's own mailboxes are: neither
+/// may root write among others' files, nor is another's mailbox ours to make.
+fn may_deliver(path: &Path) -> Result<(), String> {
+    let me = rustix::process::geteuid().as_raw();
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let found = fs::symlink_metadata(path).or_else(|_| fs::symlink_metadata(parent));
+    match found {
+        Ok(found) if found.uid() == me => Ok(()),
+        Ok(_) => Err(format!(
+            "mailbox {} is not this user's: mail for it is delivered by a runner started as root",
+            path.display()
+        )),
+        Err(error) => Err(format!("mailbox {}: {error}", path.display())),
     }
 }
 

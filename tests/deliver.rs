@@ -1,0 +1,20 @@
+//! The delivery engine against scripted servers, a fake name service and real
+//! mailboxes, all on loopback.
+
+#[path = "support/dns.rs"]
+mod dns;
+#[path = "deliver/site.rs"]
+mod site;
+#[path = "deliver/smtp.rs"]
+mod smtp;
+
+#[path = "deliver/bounces.rs"]
+mod bounces;
+#[path = "deliver/local.rs"]
+mod local;
+#[path = "deliver/remote.rs"]
+mod remote;
+#[path = "deliver/resolver.rs"]
+mod resolver;
+#[path = "deliver/runs.rs"]
+mod runs;
