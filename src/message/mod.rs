@@ -11,3 +11,4 @@ pub mod input;
 mod phrase;
 pub mod submit;
 pub mod trace;
+mod transfer;
