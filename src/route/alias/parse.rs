@@ -5,6 +5,10 @@ use std::collections::HashSet;
 use super::{AliasError, Destination, Include, MAX_INCLUDE_DEPTH, MAX_TARGETS, Target};
 use crate::smtp::addr::{Domain, Mailbox};
 
+/// An included file counts as so many targets, so that one alias opens at most
+/// a thousand files.
+const INCLUDE_WEIGHT: usize = MAX_TARGETS / 1000;
+
 /// Names in lower case with their targets, in order, and what is wrong.
 pub(super) type Entries = Vec<(String, Vec<Target>)>;
 
@@ -26,11 +30,13 @@ pub(super) fn file(
             }
             Ok((alias, list)) => {
                 reader.count = 0;
+                let faults = reader.errors.len();
                 let mut targets = Vec::new();
                 reader.list(line, list, &mut targets);
-                match targets.is_empty() {
-                    true => reader.fault(line, "no target after the colon"),
-                    false => entries.push((alias, targets)),
+                if !targets.is_empty() {
+                    entries.push((alias, targets));
+                } else if reader.errors.len() == faults {
+                    reader.fault(line, "no target after the colon");
                 }
             }
         }
@@ -202,6 +208,7 @@ impl<'a, 'b> Reader<'a, 'b> {
     }
 
     fn included(&mut self, line: usize, path: &str, targets: &mut Vec<Target>) {
+        self.count += INCLUDE_WEIGHT;
         if self.open.len() >= MAX_INCLUDE_DEPTH {
             return self.fault(line, "included files are nested too deep");
         }
@@ -267,10 +274,8 @@ fn mailbox(item: &str, whole: Option<&str>, origin: &str) -> Result<Mailbox, Str
     let item = whole.unwrap_or(item);
     let bracketed = item.strip_suffix('>').and_then(|i| i.rsplit_once('<'));
     let address = bracketed.map_or(item, |(_, address)| address);
-    let unqualified = Mailbox::parse(&format!("{address}@{origin}"));
-    match Mailbox::parse(address) {
-        Ok(mailbox) => Ok(mailbox),
-        Err(_) if unqualified.is_ok() => unqualified.map_err(|e| e.to_string()),
-        Err(why) => Err(format!("not an address: {why}")),
-    }
+    Mailbox::parse(address).or_else(|why| {
+        let unqualified = Mailbox::parse(&format!("{address}@{origin}"));
+        unqualified.map_err(|_| format!("not an address: {why}"))
+    })
 }
