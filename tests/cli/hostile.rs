@@ -100,8 +100,7 @@ fn a_spool_that_cannot_be_written() {
     let sandbox = Sandbox::new();
     let file = sandbox.path("file");
     std::fs::write(&file, "").unwrap();
-    let below = file.join("spool");
-    let args = ["--queue-only", "--spool", below.to_str().unwrap(), "x"];
+    let args = ["--queue-only", "--spool", file.to_str().unwrap(), "x"];
     let output = sandbox.run("smtp-send", &args, MESSAGE);
     assert_eq!(status(&output), 73, "{}", stderr(&output));
     assert_eq!(stderr(&output).lines().count(), 1);
@@ -121,4 +120,51 @@ fn the_first_mail_of_a_user_makes_the_spool() {
     let output = finish(command.spawn().unwrap(), MESSAGE.as_bytes());
     assert_eq!(status(&output), 0, "{}", stderr(&output));
     assert_eq!(read_spool(&state.join("smtputils/spool")).len(), 1);
+}
+
+/// DESIGN section 5: root works on another's spool as that user, and starts
+/// the runner as root. Where the tests do not run as root there is nothing to
+/// see.
+#[test]
+fn root_works_on_a_spool_as_its_owner() {
+    const OTHER: &str = "daemon";
+    let Some(other) = smtputils::sys::user_by_name(OTHER) else {
+        return;
+    };
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let mut sandbox = Sandbox::new();
+    assert_silent(&sandbox.sendmail(&["-odq", "x"], MESSAGE), 0);
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(sandbox.path(""), open).unwrap();
+    let owner = format!("{OTHER}:");
+    let spool = sandbox.path("spool");
+    let chown = Command::new("chown")
+        .arg("-R")
+        .arg(&owner)
+        .arg(&spool)
+        .status();
+    assert!(chown.unwrap().success());
+    let runs = sandbox.path("runs");
+    let script = format!("echo \"$1 $(id -u)\" >{}\n", runs.display());
+    sandbox.write_program("smtp-queue", &script);
+    let dialogue = "HELO x\nMAIL FROM:<>\nRCPT TO:<y@d.example>\nDATA\n\nx\n.\nQUIT\n";
+    for (name, args, input) in [
+        ("sendmail", &["x"][..], MESSAGE),
+        ("smtp-send", &["x"], MESSAGE),
+        ("sendmail", &["-bs"], dialogue),
+    ] {
+        let output = sandbox.run(name, args, input);
+        assert_eq!((stderr(&output), status(&output)), (String::new(), 0));
+        assert_eq!(sandbox.next_run(), "run 0");
+    }
+    assert_refused(&sandbox.sendmail(&["a b@@"], MESSAGE), 65, "a b@@");
+    assert_silent(&sandbox.sendmail(&["-oeq", "a b@@"], MESSAGE), 65);
+    let entries: Vec<_> = std::fs::read_dir(spool.join("new")).unwrap().collect();
+    assert_eq!(entries.len(), 4);
+    for entry in entries {
+        let meta = entry.unwrap().metadata().unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::uid(&meta), other.uid);
+    }
 }

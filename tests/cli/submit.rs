@@ -307,7 +307,7 @@ impl Sandbox {
             .into_iter()
             .find(|id| !known.contains(id))
             .unwrap();
-        assert_eq!(self.next_run(), format!("run --id {new}"), "{flag}");
+        assert_eq!(self.next_run(), format!("run --id={new}"), "{flag}");
         assert_eq!(self.next_run(), "run --drain", "for what was deferred");
     }
 
