@@ -121,6 +121,7 @@ impl Server {
             to: Vec::new(),
             content: String::new(),
         };
+        let mut begun = false;
         let mut run = || -> Option<()> {
             say(self.reply("connect", "220 test.example ready"))?;
             loop {
@@ -138,9 +139,13 @@ impl Server {
                     let default = format!("250-test.example\r\n{}{last}", more.collect::<String>());
                     say(self.reply("ehlo", &default))?;
                 } else if upper.starts_with("MAIL FROM:") {
+                    let reply = self.reply("mail", "250 2.1.0 ok");
+                    begun = reply.starts_with('2');
                     mail.from = path(&line);
                     mail.to.clear();
-                    say(self.reply("mail", "250 2.1.0 ok"))?;
+                    say(reply)?;
+                } else if !begun && (upper.starts_with("RCPT TO:") || upper == "DATA") {
+                    say("503 5.5.1 MAIL first".to_string())?;
                 } else if upper.starts_with("RCPT TO:") {
                     let to = path(&line);
                     let reply = self.reply(&format!("rcpt {to}"), "250 2.1.5 ok");
