@@ -1,6 +1,8 @@
 //! The delivery engine against scripted servers, a fake name service and real
 //! mailboxes, all on loopback.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "support/dns.rs"]
 mod dns;
 #[path = "deliver/site.rs"]

@@ -123,4 +123,3 @@ fn postmaster(
         false => named,
     }
 }
-

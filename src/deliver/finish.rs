@@ -198,4 +198,3 @@ impl Job<'_, '_> {
         claim.record(&[], true)
     }
 }
-

@@ -51,10 +51,7 @@ pub struct Local {
 #[derive(Clone, Debug, PartialEq)]
 pub enum LocalKind {
     /// The mailbox of a local part, as the transport's template has it.
-    User {
-        transport: Transport,
-        local: String,
-    },
+    User { transport: Transport, local: String },
     /// A file or, with a slash at its end, a Maildir of an alias.
     File(String),
     /// A program of an alias.
@@ -79,9 +76,7 @@ impl Remote {
 
 /// Decides for one target; `Err` is status and words of a permanent failure.
 pub fn next(table: &Table, to: &str) -> Result<(Hop, String), (&'static str, String)> {
-    let destination: Destination = to
-        .parse()
-        .map_err(|e| ("5.1.3", format!("{to}: {e}")))?;
+    let destination: Destination = to.parse().map_err(|e| ("5.1.3", format!("{to}: {e}")))?;
     let mailbox = match destination {
         Destination::Mailbox(mailbox) => mailbox,
         Destination::File(path) => return Ok(from_alias(LocalKind::File(path))),
@@ -97,10 +92,7 @@ fn from_alias(kind: LocalKind) -> (Hop, String) {
     (Hop::Local(Local { kind, route }), "alias".to_string())
 }
 
-fn by_transport(
-    decision: &Decision<'_>,
-    mailbox: &Mailbox,
-) -> Result<Hop, (&'static str, String)> {
+fn by_transport(decision: &Decision<'_>, mailbox: &Mailbox) -> Result<Hop, (&'static str, String)> {
     let place = match decision.transport {
         Transport::Mx => mx_place(&mailbox.domain)?,
         Transport::Smtp {

@@ -142,7 +142,16 @@ fn claimed<'s>(
     let id = head.id;
     let claim = Mutex::new(claim);
     let mut progress = Progress::default();
-    let decision = decide(engine, spool, &claim, &head, &targets, &state, tried, &mut progress)?;
+    let decision = decide(
+        engine,
+        spool,
+        &claim,
+        &head,
+        &targets,
+        &state,
+        tried,
+        &mut progress,
+    )?;
     let claim = claim.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.used = std::mem::take(&mut progress.used);
     report.summary.count(progress.results.values());
@@ -216,7 +225,10 @@ fn decide<'s>(
     };
     job.attempt();
     let decision = finish::decide(&job);
-    *progress = job.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+    *progress = job
+        .progress
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     decision
 }
 
@@ -225,7 +237,10 @@ impl<'s> Job<'_, 's> {
     fn attempt(&self) {
         let pending = self.pending();
         if self.letter.hops > MAX_HOPS {
-            let words = format!("{} Received fields: the mail is in a loop", self.letter.hops);
+            let words = format!(
+                "{} Received fields: the mail is in a loop",
+                self.letter.hops
+            );
             let attempt = result::failed("5.4.6", words);
             self.record(for_each(&pending, &attempt));
             return;
@@ -273,7 +288,10 @@ impl<'s> Job<'_, 's> {
         let is_new = self.claim_is_new();
         let attempt = match (hop::next(self.engine.table(is_new), &target.to), mailbox) {
             (Ok((Hop::Remote(remote), _)), Ok(mailbox)) => {
-                let group = plan.remote.entry(remote.key()).or_insert((remote, Vec::new()));
+                let group = plan
+                    .remote
+                    .entry(remote.key())
+                    .or_insert((remote, Vec::new()));
                 group.1.push((number, mailbox));
                 return;
             }
@@ -285,9 +303,7 @@ impl<'s> Job<'_, 's> {
                 lock(&self.progress).hold = true;
                 return;
             }
-            (Ok((Hop::Discard, because)), _) => {
-                result::delivered(format!("discarded: {because}"))
-            }
+            (Ok((Hop::Discard, because)), _) => result::delivered(format!("discarded: {because}")),
             (Ok((Hop::Error(status, words), _)), _) if status.starts_with('4') => {
                 result::deferred(&status, words)
             }

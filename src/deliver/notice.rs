@@ -54,7 +54,15 @@ pub fn delay(
 ) -> Result<Option<Lock>, MakeError> {
     let wanted = |notify: Option<Notify>| notify.is_none_or(|n| n.delay);
     let until = Some(until);
-    send(engine, spool, about, "delay", Action::Delayed, until, wanted)
+    send(
+        engine,
+        spool,
+        about,
+        "delay",
+        Action::Delayed,
+        until,
+        wanted,
+    )
 }
 
 fn send(
@@ -140,13 +148,7 @@ fn block(
 }
 
 /// The envelope of a message made from another.
-fn made_from(
-    of: Id,
-    kind: &str,
-    sender: ReversePath,
-    to: &Mailbox,
-    eight_bit: bool,
-) -> Envelope {
+fn made_from(of: Id, kind: &str, sender: ReversePath, to: &Mailbox, eight_bit: bool) -> Envelope {
     Envelope {
         sender,
         params: MailParams {

@@ -37,6 +37,9 @@ pub fn failed(status: &str, text: impl Into<String>) -> Attempt {
     ours(Outcome::Failed, status, text)
 }
 
+/// A result in the place of what was asked for.
+pub type Instead = Box<Attempt>;
+
 /// Milliseconds since `start`, for `Attempt::ms`.
 pub fn since(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -67,6 +70,10 @@ fn of_reply(verdict: Verdict, reply: Option<&Reply>, text: &str) -> Attempt {
     };
     Attempt {
         remote: reply.is_some(),
-        ..ours(result, "", reply.map_or_else(|| text.to_string(), Reply::to_string))
+        ..ours(
+            result,
+            "",
+            reply.map_or_else(|| text.to_string(), Reply::to_string),
+        )
     }
 }

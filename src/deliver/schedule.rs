@@ -296,7 +296,9 @@ impl Run<'_, '_> {
     fn is_beyond(&self, due: u64, now: u64) -> bool {
         let schedule = &self.engine.config.retry;
         let longest = schedule.longest.max(schedule.first).as_secs();
-        due > now.saturating_add(longest.saturating_mul(2)).saturating_add(600)
+        due > now
+            .saturating_add(longest.saturating_mul(2))
+            .saturating_add(600)
     }
 
     /// Starts what may run.
@@ -491,7 +493,10 @@ async fn say_goodbye(engine: &Engine, all: bool) {
 
 impl Report {
     fn broken(id: Id) -> Report {
-        log::event("defect", &[("id", &id), ("error", &"the delivery panicked")]);
+        log::event(
+            "defect",
+            &[("id", &id), ("error", &"the delivery panicked")],
+        );
         Report {
             id,
             next: Next::Busy,

@@ -274,12 +274,10 @@ impl Session {
                     continue;
                 }
                 Some(Ok(Moved::Read(0))) => "the server closed in mid-message".to_string(),
-                Some(Ok(Moved::Read(_))) if self.input.len() < MAX_UNASKED => {
-                    match self.heard() {
-                        Step::Content => continue,
-                        step => return Some(step),
-                    }
-                }
+                Some(Ok(Moved::Read(_))) if self.input.len() < MAX_UNASKED => match self.heard() {
+                    Step::Content => continue,
+                    step => return Some(step),
+                },
                 Some(Ok(Moved::Read(_))) => "the server talks without being asked".to_string(),
                 Some(Err(e)) => format!("connection lost: {e}"),
                 None => "timed out while sending the message".to_string(),
@@ -304,11 +302,7 @@ impl Session {
     }
 }
 
-async fn handshake(
-    conn: Conn,
-    peer: &Peer<'_>,
-    connector: &Connector,
-) -> Result<Conn, OpenError> {
+async fn handshake(conn: Conn, peer: &Peer<'_>, connector: &Connector) -> Result<Conn, OpenError> {
     let limit = peer.connect_timeout;
     let result = match peer.verify {
         true => conn.start_tls_verified(connector, peer.host, limit).await,

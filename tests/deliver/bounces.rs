@@ -82,7 +82,12 @@ fn mail_too_old_is_given_up_after_a_try() {
     // BN-22, CL-17, D5
     let site = site("retry = { give_up = \"1h\" }\n");
     let then = Timestamp::now() - Duration::from_secs(7200);
-    site.queue_at("ann@here.example", &["x@down.example"], "A: b\r\n\r\n", then);
+    site.queue_at(
+        "ann@here.example",
+        &["x@down.example"],
+        "A: b\r\n\r\n",
+        then,
+    );
     let summary = site.run();
     assert_eq!(summary.failed, 1);
     let inbox = site.inbox("ann");
@@ -97,7 +102,12 @@ fn a_delay_is_told_once() {
     // BN-14
     let site = site("delay_notice = \"1h\"\n");
     let then = Timestamp::now() - Duration::from_secs(7200);
-    let id = site.queue_at("ann@here.example", &["x@down.example"], "A: b\r\n\r\n", then);
+    let id = site.queue_at(
+        "ann@here.example",
+        &["x@down.example"],
+        "A: b\r\n\r\n",
+        then,
+    );
     site.run();
     site.run();
     let inbox = site.inbox("ann");
@@ -141,7 +151,15 @@ fn a_recorded_failure_without_its_bounce_is_told_by_the_next_run() {
     site.run();
     let inbox = site.inbox("ann");
     assert_eq!(inbox.len(), 1);
-    assert!(inbox[0].contains("recorded before the crash"), "{}", inbox[0]);
-    assert!(inbox[0].contains("Remote-MTA: dns; mx.example"), "{}", inbox[0]);
+    assert!(
+        inbox[0].contains("recorded before the crash"),
+        "{}",
+        inbox[0]
+    );
+    assert!(
+        inbox[0].contains("Remote-MTA: dns; mx.example"),
+        "{}",
+        inbox[0]
+    );
     assert!(site.places().is_empty());
 }

@@ -23,8 +23,15 @@ fn a_maildir_gets_the_message_with_its_trace() {
 fn an_mbox_holds_messages_that_can_be_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bob-box");
-    std::fs::write(&path, "From old Thu Jan  1 00:00:00 1970\nA: b\n\nunfinished").unwrap();
-    let site = Site::new(&format!("local = \"mbox:{}/{{user}}\"\n", dir.path().display()));
+    std::fs::write(
+        &path,
+        "From old Thu Jan  1 00:00:00 1970\nA: b\n\nunfinished",
+    )
+    .unwrap();
+    let site = Site::new(&format!(
+        "local = \"mbox:{}/{{user}}\"\n",
+        dir.path().display()
+    ));
     let text = "Subject: s\r\n\r\nFrom here\r\n>From there\r\n";
     site.queue_text("a@x.example", &["bob-box@here.example"], text);
     site.queue_text("", &["bob-box@here.example"], text);
@@ -35,7 +42,10 @@ fn an_mbox_holds_messages_that_can_be_told_apart() {
     assert!(second.contains(body), "{content}");
     assert!(content.contains("\nFrom MAILER-DAEMON "), "{content}");
     assert!(content.starts_with("From old Thu Jan  1 00:00:00 1970\nA: b\n\nunfinished\nFrom "));
-    assert_eq!(content.lines().filter(|l| l.starts_with("From ")).count(), 3);
+    assert_eq!(
+        content.lines().filter(|l| l.starts_with("From ")).count(),
+        3
+    );
     assert!(!dir.path().join("bob-box.lock").exists());
 }
 
@@ -47,7 +57,10 @@ fn a_mailbox_that_is_no_plain_file_of_ours_is_left_alone() {
     std::fs::write(&target, "").unwrap();
     std::os::unix::fs::symlink(&target, dir.path().join("link")).unwrap();
     std::fs::hard_link(&target, dir.path().join("hard")).unwrap();
-    let site = Site::new(&format!("local = \"mbox:{}/{{user}}\"\n", dir.path().display()));
+    let site = Site::new(&format!(
+        "local = \"mbox:{}/{{user}}\"\n",
+        dir.path().display()
+    ));
     for user in ["link", "hard"] {
         let id = site.queue("", &[&format!("{user}@here.example")]);
         site.run();
@@ -107,7 +120,11 @@ fn a_list_sends_as_its_owner() {
     assert_eq!(server.mails()[0].from, "<owner-list@here.example>");
     let inbox = site.inbox("ann");
     assert_eq!(inbox.len(), 1);
-    assert!(inbox[0].starts_with("Return-Path: <owner-list@here.example>\n"), "{}", inbox[0]);
+    assert!(
+        inbox[0].starts_with("Return-Path: <owner-list@here.example>\n"),
+        "{}",
+        inbox[0]
+    );
     assert!(site.places().is_empty());
 }
 
@@ -120,7 +137,11 @@ fn lists_that_name_each_other_end() {
     site.queue("s@x.example", &["one@here.example"]);
     site.run();
     assert!(!site.inbox("ann").is_empty());
-    assert!(site.places().iter().all(|p| *p == Place::Failed), "{:?}", site.entries());
+    assert!(
+        site.places().iter().all(|p| *p == Place::Failed),
+        "{:?}",
+        site.entries()
+    );
 }
 
 #[test]
@@ -135,7 +156,10 @@ fn routes_discard_refuse_and_hold() {
     let id = site.queue("", &["x@no.example"]);
     site.run();
     let attempt = &site.spool().state(id).unwrap().attempts[0];
-    assert_eq!((attempt.status.as_str(), attempt.text.as_str()), ("5.7.1", "not here"));
+    assert_eq!(
+        (attempt.status.as_str(), attempt.text.as_str()),
+        ("5.7.1", "not here")
+    );
     site.queue("", &["x@wait.example"]);
     site.run();
     assert_eq!(site.places(), [Place::Held, Place::Failed]);
@@ -148,8 +172,15 @@ fn a_file_that_does_not_read_right_is_set_aside_unsent() {
     site.user("bob");
     let id = site.queue("a@x.example", &["bob@here.example"]);
     let new = site.path("spool/new");
-    let name = std::fs::read_dir(&new).unwrap().next().unwrap().unwrap().path();
-    let text = std::fs::read_to_string(&name).unwrap().replace("hello", "hallo");
+    let name = std::fs::read_dir(&new)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let text = std::fs::read_to_string(&name)
+        .unwrap()
+        .replace("hello", "hallo");
     std::fs::write(&name, text).unwrap();
     site.run();
     assert!(site.inbox("bob").is_empty());

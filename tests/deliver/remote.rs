@@ -47,7 +47,10 @@ fn a_message_goes_to_the_preferred_host_whole() {
     let (first, second, _dns, site) = pair();
     site.queue("a@here.example", &["b@there.example", "c@there.example"]);
     let summary = site.run();
-    assert_eq!((summary.delivered, summary.deferred, summary.failed), (2, 0, 0));
+    assert_eq!(
+        (summary.delivered, summary.deferred, summary.failed),
+        (2, 0, 0)
+    );
     let mails = first.mails();
     assert_eq!(mails.len(), 1);
     assert_eq!(mails[0].from, "<a@here.example>");
@@ -96,15 +99,25 @@ fn each_recipient_has_its_own_result() {
     let (server, site) = single();
     server.say("rcpt <later@there.example>", "450 4.2.1 try later");
     server.say("rcpt <no@there.example>", "550 5.1.1 unknown");
-    let to = ["yes@there.example", "later@there.example", "no@there.example"];
+    let to = [
+        "yes@there.example",
+        "later@there.example",
+        "no@there.example",
+    ];
     let id = site.queue("a@elsewhere.example", &to);
     site.run();
     assert_eq!(server.mails()[0].to, ["<yes@there.example>"]);
     let state = site.spool().state(id).unwrap();
     let of = |n: u32| state.attempts.iter().find(|a| a.target == n).unwrap();
     assert_eq!(of(0).result, Outcome::Delivered);
-    assert_eq!((of(1).result, of(1).status.as_str()), (Outcome::Deferred, "4.2.1"));
-    assert_eq!((of(2).result, of(2).status.as_str()), (Outcome::Failed, "5.1.1"));
+    assert_eq!(
+        (of(1).result, of(1).status.as_str()),
+        (Outcome::Deferred, "4.2.1")
+    );
+    assert_eq!(
+        (of(2).result, of(2).status.as_str()),
+        (Outcome::Failed, "5.1.1")
+    );
     assert!(of(2).remote && of(2).text.contains("unknown"));
     site.run();
     let mails = server.mails();
@@ -177,15 +190,24 @@ fn parameters_are_passed_on_where_offered() {
     site.run();
     let heard = server.heard().join("\n");
     assert!(heard.contains("BODY=8BITMIME"), "{heard}");
-    assert!(heard.contains("NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@y.example"), "{heard}");
+    assert!(
+        heard.contains("NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@y.example"),
+        "{heard}"
+    );
 
     let (server, site) = single();
     server.offer(&["HELP"]);
     site.queue("a@here.example", &[to]);
     site.run();
     let heard = server.heard();
-    assert!(heard.contains(&"MAIL FROM:<a@here.example>".to_string()), "{heard:?}");
-    assert!(heard.contains(&"RCPT TO:<b@there.example>".to_string()), "{heard:?}");
+    assert!(
+        heard.contains(&"MAIL FROM:<a@here.example>".to_string()),
+        "{heard:?}"
+    );
+    assert!(
+        heard.contains(&"RCPT TO:<b@there.example>".to_string()),
+        "{heard:?}"
+    );
 }
 
 #[test]
@@ -198,7 +220,10 @@ fn eight_bits_are_converted_for_a_seven_bit_server() {
     site.queue_text("a@here.example", &["b@there.example"], text);
     site.run();
     let content = &server.mails()[0].content;
-    assert!(content.is_ascii() && content.contains("caf=C3=A9"), "{content}");
+    assert!(
+        content.is_ascii() && content.contains("caf=C3=A9"),
+        "{content}"
+    );
 }
 
 #[test]
@@ -239,7 +264,11 @@ fn what_dns_says_decides() {
         site.run();
         let state = site.spool().state(id).unwrap();
         let attempt = state.attempts.last().unwrap();
-        assert_eq!((attempt.result, attempt.status.as_str()), (result, status), "{domain}");
+        assert_eq!(
+            (attempt.result, attempt.status.as_str()),
+            (result, status),
+            "{domain}"
+        );
     }
     assert!(!dns.asked().contains(&"A gone.example.".to_string()));
 }
@@ -302,7 +331,10 @@ fn a_dead_family_or_host_does_not_matter() {
 fn a_smarthost_takes_everything_over_one_connection() {
     // The administrator's own host may be anywhere; sessions are kept.
     let server = Server::start("127.0.0.1:0");
-    let extra = format!("smarthost = \"smtp://[127.0.0.1]:{}\"\n", server.address.port());
+    let extra = format!(
+        "smarthost = \"smtp://[127.0.0.1]:{}\"\n",
+        server.address.port()
+    );
     let extra = format!("{extra}[delivery]\nper_destination = 1\n");
     let site = Site::new(&extra);
     for n in 0..5 {

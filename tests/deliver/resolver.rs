@@ -47,7 +47,10 @@ fn nothing_there_is_told_from_try_later() {
     assert_eq!(mx(&dns, "nxdomain.example"), MxAnswer::NoSuchDomain);
     for name in ["servfail.example", "refused.example", "silent.example"] {
         assert!(matches!(mx(&dns, name), MxAnswer::Temporary(_)), "{name}");
-        assert!(matches!(addresses(&dns, name), Addresses::Temporary(_)), "{name}");
+        assert!(
+            matches!(addresses(&dns, name), Addresses::Temporary(_)),
+            "{name}"
+        );
     }
     assert_eq!(addresses(&dns, "nodata.example"), Addresses::None);
     assert_eq!(addresses(&dns, "nxdomain.example"), Addresses::None);
@@ -88,7 +91,10 @@ fn both_families_are_asked() {
         ("four.example", Data::Address(ip("192.0.2.2"))),
     ]);
     let found = |list: &[&str]| Addresses::Found(list.iter().map(|a| ip(a)).collect());
-    assert_eq!(addresses(&dns, "both.example"), found(&["2001:db8::1", "192.0.2.1"]));
+    assert_eq!(
+        addresses(&dns, "both.example"),
+        found(&["2001:db8::1", "192.0.2.1"])
+    );
     assert_eq!(addresses(&dns, "four.example"), found(&["192.0.2.2"]));
 }
 

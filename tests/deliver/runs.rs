@@ -44,7 +44,10 @@ fn two_runners_deliver_each_message_once() {
             })
         })
         .collect();
-    let delivered: u64 = runners.into_iter().map(|r| r.join().unwrap().delivered).sum();
+    let delivered: u64 = runners
+        .into_iter()
+        .map(|r| r.join().unwrap().delivered)
+        .sum();
     assert_eq!(delivered, 30);
     let mut to: Vec<String> = server.mails().into_iter().flat_map(|m| m.to).collect();
     to.sort();
@@ -125,7 +128,9 @@ fn mail_that_comes_while_a_drain_ends_is_not_left_behind() {
             server.wait_mails(n + 1);
         }
     }
-    drains.into_iter().for_each(|d| drop(d.join().unwrap()));
+    for drain in drains {
+        drain.join().unwrap();
+    }
     assert_eq!(server.mails().len(), 40);
     assert!(site.places().is_empty());
 }
@@ -138,10 +143,16 @@ fn a_reader_that_renames_the_file_disturbs_nothing() {
     let id = site.queue("a@here.example", &["b@x.example"]);
     server.say("mail", "451 4.3.0 later");
     let spool = site.path("spool");
-    let name = std::fs::read_dir(spool.join("new")).unwrap().next().unwrap().unwrap();
+    let name = std::fs::read_dir(spool.join("new"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
     let claimed = site.spool();
     let claim = claimed.claim(&claimed.list().unwrap()[0]).unwrap().unwrap();
-    let moved = spool.join("cur").join(format!("{}:2,S", name.file_name().to_str().unwrap()));
+    let moved = spool
+        .join("cur")
+        .join(format!("{}:2,S", name.file_name().to_str().unwrap()));
     std::fs::rename(name.path(), &moved).unwrap();
     claim.defer(unix_now()).unwrap();
     assert_eq!(site.entries().len(), 1);
@@ -166,7 +177,10 @@ fn a_slow_destination_does_not_hold_up_others() {
     let site = Arc::new(Site::new(&routes));
     for n in 0..4 {
         site.queue("a@here.example", &[&format!("u{n}@slow.example")]);
-        site.queue("a@here.example", &[&format!("u{n}@slow.example"), &format!("u{n}@fast.example")]);
+        site.queue(
+            "a@here.example",
+            &[&format!("u{n}@slow.example"), &format!("u{n}@fast.example")],
+        );
     }
     let runner = {
         let site = Arc::clone(&site);
@@ -178,5 +192,7 @@ fn a_slow_destination_does_not_hold_up_others() {
     drop(slow);
     let summary = runner.join().unwrap();
     assert_eq!(summary.delivered, 4);
-    eventually("the slow ones are deferred", || site.places() == [Place::Deferred; 8]);
+    eventually("the slow ones are deferred", || {
+        site.places() == [Place::Deferred; 8]
+    });
 }

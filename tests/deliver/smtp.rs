@@ -94,7 +94,11 @@ impl Server {
         let mut state = lock.lock().unwrap();
         while state.mails.len() < count {
             let left = limit.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited for {count} messages: {:?}", state.mails);
+            assert!(
+                !left.is_zero(),
+                "waited for {count} messages: {:?}",
+                state.mails
+            );
             state = changed.wait_timeout(state, left).unwrap().0;
         }
         state.mails.clone()
@@ -109,7 +113,7 @@ impl Server {
     fn session(&self, stream: TcpStream) {
         self.state.0.lock().unwrap().connections += 1;
         let mut reader = BufReader::new(stream.try_clone().unwrap());
-        let mut say = |reply: String| {
+        let say = |reply: String| {
             if reply == CUT {
                 let _ = stream.shutdown(std::net::Shutdown::Both);
                 return None;
@@ -135,7 +139,9 @@ impl Server {
                 if upper.starts_with("EHLO") {
                     let keywords = self.state.0.lock().unwrap().keywords.clone();
                     let last = format!("250 {}", keywords.last().unwrap());
-                    let more = keywords[..keywords.len() - 1].iter().map(|k| format!("250-{k}\r\n"));
+                    let more = keywords[..keywords.len() - 1]
+                        .iter()
+                        .map(|k| format!("250-{k}\r\n"));
                     let default = format!("250-test.example\r\n{}{last}", more.collect::<String>());
                     say(self.reply("ehlo", &default))?;
                 } else if upper.starts_with("MAIL FROM:") {
@@ -154,7 +160,11 @@ impl Server {
                     }
                     say(reply)?;
                 } else if upper == "DATA" {
-                    let default = if mail.to.is_empty() { "554 5.5.1 nobody" } else { "354 go on" };
+                    let default = if mail.to.is_empty() {
+                        "554 5.5.1 nobody"
+                    } else {
+                        "354 go on"
+                    };
                     let reply = self.reply("data", default);
                     let go_on = reply.starts_with('3');
                     say(reply)?;

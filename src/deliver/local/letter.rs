@@ -214,18 +214,18 @@ mod tests {
     fn mailbox<Q: Quote>(message: &[u8], quote: Q) -> String {
         let mut out = String::new();
         let mut message = message;
-        Letter::new(&mut message, quote).read_to_string(&mut out).unwrap();
+        Letter::new(&mut message, quote)
+            .read_to_string(&mut out)
+            .unwrap();
         out
     }
 
     #[test]
     fn old_return_path_goes_and_line_ends_become_lf() {
         // SV-55
-        let message = b"return-path: <old@x>\r\n folded\r\nFrom: a@b\r\n\r\nFrom me\r\n>From you\r\n";
-        assert_eq!(
-            mailbox(message, Plain),
-            "From: a@b\n\nFrom me\n>From you\n"
-        );
+        let message =
+            b"return-path: <old@x>\r\n folded\r\nFrom: a@b\r\n\r\nFrom me\r\n>From you\r\n";
+        assert_eq!(mailbox(message, Plain), "From: a@b\n\nFrom me\n>From you\n");
         assert_eq!(
             mailbox(message, Mboxrd),
             "From: a@b\n\n>From me\n>>From you\n"

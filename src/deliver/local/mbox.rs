@@ -103,7 +103,9 @@ fn write(file: &mut File, end: u64, order: &Order, content: &mut dyn Read) -> io
     };
     let now = Timestamp::now().to_zoned(TimeZone::UTC);
     let date = now.strftime("%a %b %e %H:%M:%S %Y");
-    let sender = order.sender.replace(|c: char| c.is_whitespace() || c.is_control(), "-");
+    let sender = order
+        .sender
+        .replace(|c: char| c.is_whitespace() || c.is_control(), "-");
     write!(file, "{separator}From {sender} {date}\n{}", order.trace)?;
     io::copy(&mut Letter::new(content, Mboxrd), file)?;
     file.write_all(b"\n")
@@ -135,10 +137,12 @@ impl Locks {
         let locks = Locks {
             dot: wait(limit, || dot_lock(Path::new(&name)))?,
         };
-        wait(limit, || match flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(())),
-            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(None),
-            Err(e) => Err(e.into()),
+        wait(limit, || {
+            match flock(file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => Ok(Some(())),
+                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => Ok(None),
+                Err(e) => Err(e.into()),
+            }
         })?;
         wait(limit, || Ok(sys::try_ofd_lock(file.as_fd())?.then_some(())))?;
         Ok(locks)
