@@ -116,7 +116,11 @@ impl<'s> Intake<'s> {
         let now = Timestamp::now();
         let envelope = Envelope {
             sender: transaction.reverse_path.clone(),
-            params: transaction.params.clone(),
+            // SIZE is about this hop: our own trace field makes it wrong.
+            params: MailParams {
+                size: None,
+                ..transaction.params.clone()
+            },
             recipients: transaction
                 .recipients
                 .iter()

@@ -313,7 +313,7 @@ impl Session {
     }
 
     /// The service is stopping: an open transaction may finish, then 421 4.3.2
-    /// and close; at once where there is none (SV-61).
+    /// and close; at once where there is none (SV-61). The next step shows it.
     pub fn shut_down(&mut self) {
         self.stopping = true;
     }

@@ -141,7 +141,7 @@ fn answer(rules: &[Rule], verb: &str, text: &str) -> Answer {
         })
 }
 
-fn ask(rules: &[Rule], ask: &Ask) -> Answer {
+pub fn ask(rules: &[Rule], ask: &Ask) -> Answer {
     match ask {
         Ask::Mail(ReversePath::Null, _) => answer(rules, "mail", "<>"),
         Ask::Mail(path, _) => answer(rules, "mail", &path.mailbox().expect("one").to_string()),

@@ -270,6 +270,8 @@ fn ex14_bdat_faults_as_with_data_but_for_binary() {
     for (content, fault) in [
         (&b"a\r\nb\r\n"[..], None),
         (b"a\r\nb", None),
+        (b"a\r\n.\r\n..b\r\n", None),
+        (b"a\r\n.\nb", Some(Fault::BareLf)),
         (b"a\nb\r\n", Some(Fault::BareLf)),
         (b"a\rb\r\n", Some(Fault::BareCr)),
         (b"a\r", Some(Fault::BareCr)),

@@ -1,0 +1,9 @@
+//! `smtp-serve` as a process: what is acknowledged is safe, what is refused is
+//! refused in the dialogue, and it ends when it is told to.
+
+mod certificate;
+mod ends;
+mod intake;
+mod limits;
+mod site;
+mod stdin;

@@ -1,0 +1,198 @@
+//! A server of its own for each test: a directory, a configuration, a process
+//! on a free port of the loopback, and a client to talk to it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use smtputils::spool::{Head, Spool};
+use tempfile::TempDir;
+
+/// Every wait of a test ends here.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_smtp-serve");
+
+pub struct Site {
+    pub dir: TempDir,
+}
+
+impl Site {
+    /// `more`: further lines of the configuration, tables last.
+    pub fn new(more: &str) -> Site {
+        let dir = tempfile::tempdir().unwrap();
+        // Started as root the server becomes another user, who must pass here.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let site = Site { dir };
+        let spool = site.spool_path();
+        let config = format!(
+            "hostname = \"mx.b.example\"\norigin = \"b.example\"\nlocal_domains = [\"b.example\"]\n\
+             aliases = []\nlog = \"stderr\"\nservice_user = \"nobody\"\nspool = {spool:?}\n{more}"
+        );
+        fs::write(site.config(), config).unwrap();
+        site
+    }
+
+    /// With a mailbox for bob, as most tests want it; `more`: keys of `[serve]`.
+    pub fn with_bob(more: &str) -> Site {
+        Site::new(&format!("[serve]\nusers = [\"bob\"]\n{more}"))
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("config.toml")
+    }
+
+    pub fn spool_path(&self) -> PathBuf {
+        self.dir.path().join("spool")
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(self.config());
+        command
+    }
+
+    pub fn start(&self) -> Server {
+        self.start_at(&["127.0.0.1:0"])
+    }
+
+    pub fn start_at(&self, places: &[&str]) -> Server {
+        let mut command = self.command();
+        for place in places {
+            command.arg("--listen").arg(place);
+        }
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut addresses = Vec::new();
+        for _ in places {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            let address = line
+                .trim()
+                .strip_prefix("listening ")
+                .expect("the server listens");
+            addresses.push(address.to_string());
+        }
+        Server { child, addresses }
+    }
+
+    /// All queued messages: head and content.
+    pub fn queued(&self) -> Vec<(Head, Vec<u8>)> {
+        let Ok(spool) = Spool::open(&self.spool_path()) else {
+            return Vec::new();
+        };
+        let mut entries = spool.list().unwrap();
+        entries.sort_by_key(|entry| entry.id);
+        let read = |entry| {
+            let (head, mut reader) = spool.read(entry).unwrap();
+            let mut content = Vec::new();
+            reader.read_to_end(&mut content).unwrap();
+            (head, content)
+        };
+        entries.iter().map(read).collect()
+    }
+}
+
+pub struct Server {
+    child: Child,
+    pub addresses: Vec<String>,
+}
+
+impl Server {
+    pub fn connect(&self) -> Client {
+        Client::new(TcpStream::connect(&self.addresses[0]).unwrap())
+    }
+
+    /// Connected and greeted.
+    pub fn hello(&self) -> Client {
+        let mut client = self.connect();
+        assert_eq!(client.reply(), "220 mx.b.example ESMTP");
+        client.ask("EHLO c.example");
+        client
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn terminate(&mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Speaks line by line and waits with a limit.
+pub struct Client(BufReader<TcpStream>);
+
+impl Client {
+    pub fn new(stream: TcpStream) -> Client {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client(BufReader::new(stream))
+    }
+
+    pub fn send(&mut self, octets: &[u8]) {
+        self.0.get_mut().write_all(octets).unwrap();
+    }
+
+    /// One line, empty at the end.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line.trim_end().to_string()
+    }
+
+    /// The last line of one reply.
+    pub fn reply(&mut self) -> String {
+        loop {
+            let line = self.line();
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+
+    pub fn ask(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n").as_bytes());
+        self.reply()
+    }
+
+    #[track_caller]
+    pub fn expect(&mut self, line: &str, wanted: &str) {
+        let reply = self.ask(line);
+        assert!(reply.starts_with(wanted), "{line}: {reply}");
+    }
+
+    /// MAIL, RCPT, DATA; the content is sent, and the last reply returned.
+    pub fn deliver(&mut self, to: &[&str], content: &[u8]) -> String {
+        self.expect("MAIL FROM:<alice@a.example>", "250");
+        for to in to {
+            self.expect(&format!("RCPT TO:<{to}>"), "250");
+        }
+        self.expect("DATA", "354");
+        self.send(content);
+        self.send(b".\r\n");
+        self.reply()
+    }
+}
