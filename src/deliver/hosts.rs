@@ -4,11 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use super::Engine;
 use super::hop::{Place, Remote};
-use super::result;
+use super::result::{self, Instead};
 use crate::net::dns::Addresses;
 use crate::route::mx::{MxAnswer, Plan, plan};
 use crate::route::network::is_public;
-use crate::spool::Attempt;
 
 /// Addresses tried of one next hop in one attempt (D1).
 pub const MAX_ADDRESSES: usize = 10;
@@ -31,7 +30,7 @@ enum Verdict {
 }
 
 /// At least one address, or the result for every recipient of this next hop.
-pub async fn candidates(engine: &Engine, remote: &Remote) -> Result<Vec<Candidate>, Attempt> {
+pub async fn candidates(engine: &Engine, remote: &Remote) -> Result<Vec<Candidate>, Instead> {
     let mut found = match &remote.place {
         Place::Mx(domain) => by_mx(engine, domain).await?,
         Place::Literal(address) => literal(engine, *address)?,
@@ -41,7 +40,7 @@ pub async fn candidates(engine: &Engine, remote: &Remote) -> Result<Vec<Candidat
     Ok(found)
 }
 
-async fn by_mx(engine: &Engine, domain: &str) -> Result<Vec<Candidate>, Attempt> {
+async fn by_mx(engine: &Engine, domain: &str) -> Result<Vec<Candidate>, Instead> {
     let answer = match &engine.resolver {
         Ok(resolver) => resolver.mx(domain).await,
         Err(why) => MxAnswer::Temporary(why.clone()),
@@ -52,10 +51,10 @@ async fn by_mx(engine: &Engine, domain: &str) -> Result<Vec<Candidate>, Attempt>
         Plan::Implicit => of_hosts(engine, domain, vec![(0, domain.to_string())]).await,
         Plan::NullMx => {
             let words = format!("the domain {domain} takes no mail (null MX)");
-            Err(result::failed("5.1.10", words))
+            Err(result::failed("5.1.10", words).into())
         }
-        Plan::Permanent(status, words) => Err(result::failed(status, words)),
-        Plan::Temporary(words) => Err(result::deferred("4.4.3", words)),
+        Plan::Permanent(status, words) => Err(result::failed(status, words).into()),
+        Plan::Temporary(words) => Err(result::deferred("4.4.3", words).into()),
     }
 }
 
@@ -65,7 +64,7 @@ async fn of_hosts(
     engine: &Engine,
     domain: &str,
     hosts: Vec<(u16, String)>,
-) -> Result<Vec<Candidate>, Attempt> {
+) -> Result<Vec<Candidate>, Instead> {
     let mut found = Vec::new();
     let mut none = None;
     for level in hosts.chunk_by(|a, b| a.0 == b.0) {
@@ -91,27 +90,27 @@ async fn of_hosts(
 
 /// A temporary failure of one host keeps the message queued, whatever the others
 /// came to.
-fn worse(before: Option<Attempt>, now: Attempt) -> Attempt {
+fn worse(before: Option<Instead>, now: Instead) -> Instead {
     match before {
         Some(before) if before.result == crate::spool::Outcome::Deferred => before,
         _ => now,
     }
 }
 
-fn looping(domain: &str) -> Attempt {
+fn looping(domain: &str) -> Instead {
     let words = format!("mail for {domain} loops back to this host, which does not take it");
-    result::failed("5.4.6", words)
+    result::failed("5.4.6", words).into()
 }
 
 /// `Ok(None)`: the host is this one.
-async fn of_host(engine: &Engine, host: &str) -> Result<Option<Vec<Candidate>>, Attempt> {
+async fn of_host(engine: &Engine, host: &str) -> Result<Option<Vec<Candidate>>, Instead> {
     let addresses = match look_up(engine, host).await {
         Addresses::Found(addresses) => addresses,
         Addresses::None => {
             let words = format!("the mail host {host} has no address");
-            return Err(result::failed("5.4.4", words));
+            return Err(result::failed("5.4.4", words).into());
         }
-        Addresses::Temporary(words) => return Err(result::deferred("4.4.3", words)),
+        Addresses::Temporary(words) => return Err(result::deferred("4.4.3", words).into()),
     };
     let port = engine.config.delivery.port;
     let mut usable = Vec::new();
@@ -138,7 +137,7 @@ async fn look_up(engine: &Engine, host: &str) -> Addresses {
     }
 }
 
-fn literal(engine: &Engine, address: IpAddr) -> Result<Vec<Candidate>, Attempt> {
+fn literal(engine: &Engine, address: IpAddr) -> Result<Vec<Candidate>, Instead> {
     let host = format!("[{address}]");
     match judge(engine, address) {
         Verdict::Usable => Ok(vec![Candidate {
@@ -150,12 +149,12 @@ fn literal(engine: &Engine, address: IpAddr) -> Result<Vec<Candidate>, Attempt> 
     }
 }
 
-fn forbidden(host: &str, address: IpAddr) -> Attempt {
+fn forbidden(host: &str, address: IpAddr) -> Instead {
     let words = format!(
         "the mail host {host} has the address {address}, which is not public; \
          delivery.allow_networks would allow it"
     );
-    result::failed("5.4.4", words)
+    result::failed("5.4.4", words).into()
 }
 
 fn judge(engine: &Engine, address: IpAddr) -> Verdict {
@@ -184,16 +183,16 @@ fn is_own(address: IpAddr) -> bool {
 
 /// A host that the administrator wrote: no guard, and no bounce where the name
 /// does not exist, for that is more often a slip than the truth.
-async fn by_name(engine: &Engine, name: &str, port: u16) -> Result<Vec<Candidate>, Attempt> {
+async fn by_name(engine: &Engine, name: &str, port: u16) -> Result<Vec<Candidate>, Instead> {
     let addresses = match written_address(name) {
         Some(addresses) => addresses,
         None => match look_up(engine, name).await {
             Addresses::Found(addresses) => addresses,
             Addresses::None => {
                 let words = format!("the configured host {name} has no address");
-                return Err(result::deferred("4.3.5", words));
+                return Err(result::deferred("4.3.5", words).into());
             }
-            Addresses::Temporary(words) => return Err(result::deferred("4.4.3", words)),
+            Addresses::Temporary(words) => return Err(result::deferred("4.4.3", words).into()),
         },
     };
     let candidate = |address| Candidate {

@@ -24,8 +24,10 @@ mod result;
 mod schedule;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
@@ -56,7 +58,7 @@ pub enum Mode {
 }
 
 /// What a run did, in recipients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     pub delivered: u64,
     pub deferred: u64,
@@ -92,6 +94,9 @@ pub enum RunError {
     System(&'static str, std::io::Error),
     #[error("{0}")]
     NotAllowed(String),
+    /// In the worker's words.
+    #[error("{0}")]
+    Worker(String),
 }
 
 impl Classify for RunError {
@@ -99,7 +104,7 @@ impl Classify for RunError {
         match self {
             RunError::Spool(e) => e.class(),
             RunError::Config(e) => e.class(),
-            RunError::System(..) => Class::OsErr,
+            RunError::System(..) | RunError::Worker(_) => Class::OsErr,
             RunError::NotAllowed(_) => Class::Permission,
         }
     }
@@ -118,7 +123,7 @@ struct Engine {
     pool: pool::Pool,
     runtime: Handle,
     stop: watch::Receiver<bool>,
-    parent: Option<parent::Link>,
+    parent: Option<Arc<parent::Link>>,
 }
 
 impl Engine {
@@ -127,7 +132,7 @@ impl Engine {
         config: Config,
         runtime: Handle,
         stop: watch::Receiver<bool>,
-        parent: Option<parent::Link>,
+        parent: Option<Arc<parent::Link>>,
     ) -> Engine {
         let _inside = runtime.enter();
         let table = config.table();
@@ -203,11 +208,11 @@ pub fn run(config: Config, spool: Spool, mode: Mode) -> Result<Summary, RunError
         parent::Side::Worker(link) => Some(link),
         parent::Side::Parent(summary) => return summary,
     };
-    let is_worker = parent.is_some();
-    let result = run_here(config, &spool, mode, parent);
-    match is_worker {
-        true => parent::end_worker(result),
-        false => result,
+    let parent = parent.map(Arc::new);
+    let result = run_here(config, &spool, mode, parent.clone());
+    match parent {
+        Some(link) => parent::end_worker(&link, &result),
+        None => result,
     }
 }
 
@@ -215,7 +220,7 @@ fn run_here(
     config: Config,
     spool: &Spool,
     mode: Mode,
-    parent: Option<parent::Link>,
+    parent: Option<Arc<parent::Link>>,
 ) -> Result<Summary, RunError> {
     let runtime = runtime()?;
     let (stop, stopped) = watch::channel(false);
@@ -227,7 +232,7 @@ fn run_here(
     summary
 }
 
-/// The user who owns a spool works on it.
+/// Whose spool it is, for people.
 fn owner_name(path: &Path, uid: u32) -> String {
     match crate::sys::user_by_uid(uid) {
         Some(user) => format!("{} belongs to {}", path.display(), user.name),

@@ -117,7 +117,7 @@ fn deliver(
         Hop::Hold => result::deferred("4.7.1", "a route would hold this mail: queue it instead"),
         Hop::Error(status, words) => result::failed(&status, words),
         Hop::Local(local) => match local::order(&engine.config, &local, envelope, target) {
-            Err(attempt) => attempt,
+            Err(attempt) => *attempt,
             Ok(order) => local::here(&order, letter, &target.to).unwrap_or_else(damaged),
         },
         Hop::Remote(remote) => {

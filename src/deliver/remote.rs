@@ -101,7 +101,7 @@ impl Delivery<'_> {
             Ok(candidates) => candidates,
             Err(attempt) => {
                 let ms = result::since(start);
-                self.all_pending(&Attempt { ms, ..attempt });
+                self.all_pending(&Attempt { ms, ..*attempt });
                 return Ok(());
             }
         };

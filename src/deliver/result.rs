@@ -37,6 +37,9 @@ pub fn failed(status: &str, text: impl Into<String>) -> Attempt {
     ours(Outcome::Failed, status, text)
 }
 
+/// A result in the place of what was asked for.
+pub type Instead = Box<Attempt>;
+
 /// Milliseconds since `start`, for `Attempt::ms`.
 pub fn since(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)

@@ -19,8 +19,13 @@ use crate::spool::{Entry, Id, Place, RunLock, Spool, Wake, Watch};
 
 /// How soon to look again at a message that another process works on; doubled
 /// each time up to [`BUSY_LONGEST`].
-const BUSY: Duration = Duration::from_millis(200);
+const BUSY: Duration = Duration::from_millis(50);
 const BUSY_LONGEST: Duration = Duration::from_secs(30);
+
+/// A pass looks again only while the pause is shorter than this. (Two runners
+/// may hold a message for a moment just to find that its destination is busy;
+/// neither may take that for the other's delivery.)
+const BUSY_IN_PASS: Duration = Duration::from_secs(2);
 
 /// How often a resident runner that found the lock taken asks again.
 const LOCK_PAUSE: Duration = Duration::from_secs(5);
@@ -140,7 +145,10 @@ impl Run<'_, '_> {
             }
             self.start();
             if self.active == 0 {
-                return Ok(self.summary);
+                if self.stopping || self.busy.is_empty() {
+                    return Ok(self.summary);
+                }
+                tokio::time::sleep(self.pause(true)).await;
             }
             while self.active > 0 {
                 tokio::select! {
@@ -321,14 +329,16 @@ impl Run<'_, '_> {
             self.busy.remove(&report.id);
         }
         match report.next {
-            Next::Done => {
-                self.note_seen(report.id);
-            }
+            Next::Done => self.note_seen(report.id),
             Next::Busy => {
-                self.note_seen(report.id);
                 let pause = self.busy.get(&report.id).map_or(BUSY, |b| b.1);
-                let next = (pause * 2).min(BUSY_LONGEST);
-                self.busy.insert(report.id, (Instant::now() + pause, next));
+                if self.is_pass() && pause >= BUSY_IN_PASS {
+                    self.busy.remove(&report.id);
+                    self.seen.insert(report.id);
+                } else {
+                    let next = (pause * 2).min(BUSY_LONGEST);
+                    self.busy.insert(report.id, (Instant::now() + pause, next));
+                }
             }
             Next::Waiting { key, tried } => {
                 if let Some(entry) = entry {
@@ -372,9 +382,13 @@ impl Run<'_, '_> {
     }
 
     fn note_seen(&mut self, id: Id) {
-        if matches!(self.mode, Mode::Pass { .. } | Mode::Only(_)) {
+        if self.is_pass() {
             self.seen.insert(id);
         }
+    }
+
+    fn is_pass(&self) -> bool {
+        matches!(self.mode, Mode::Pass { .. } | Mode::Only(_))
     }
 
     /// Nothing new is begun; dialogues that reached a message are finished.

@@ -5,14 +5,16 @@ mod mbox;
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use letter::{Letter, Plain};
 
+use super::content;
 use super::hop::{Local, LocalKind};
 use super::job::{Job, lock};
-use super::{content, result};
+use super::result::{self, Instead};
 use crate::config::Config;
 use crate::message::trace;
 use crate::route::transport::{Transport, fill_user};
@@ -63,11 +65,15 @@ pub(super) fn deliver(job: &Job<'_, '_>, number: u32, local: &Local) -> Result<A
     let config = &job.engine.config;
     let order = match order(config, local, &job.head.envelope, target) {
         Ok(order) => order,
-        Err(attempt) => return Ok(attempt),
+        Err(attempt) => return Ok(*attempt),
     };
     if let Some(parent) = &job.engine.parent {
-        let claim = lock(job.claim);
-        return parent.deliver(claim.as_fd(), job.head.id, number);
+        // A second descriptor, not to hold up those who record meanwhile.
+        let message = lock(job.claim).as_fd().try_clone_to_owned();
+        return match message {
+            Ok(message) => parent.deliver(message.as_fd(), job.head.id, number),
+            Err(error) => Ok(result::deferred("4.3.0", error.to_string())),
+        };
     }
     here(&order, job.letter, &target.to)
 }
@@ -77,9 +83,28 @@ pub fn here(order: &Order, letter: &content::Letter<'_>, to: &str) -> Result<Att
     if order.owner.is_none() && !order.path.exists() {
         return Ok(unknown(to));
     }
+    if let Err(words) = may_deliver(&order.path) {
+        return Ok(result::deferred("4.3.0", words));
+    }
     match letter.open() {
         Ok(mut content) => post(order, None, &mut content),
         Err(error) => damaged_or_deferred(&error),
+    }
+}
+
+/// Without a parent, mail goes only where this user's own mailboxes are: neither
+/// may root write among others' files, nor is another's mailbox ours to make.
+fn may_deliver(path: &Path) -> Result<(), String> {
+    let me = rustix::process::geteuid().as_raw();
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let found = fs::symlink_metadata(path).or_else(|_| fs::symlink_metadata(parent));
+    match found {
+        Ok(found) if found.uid() == me => Ok(()),
+        Ok(_) => Err(format!(
+            "mailbox {} is not this user's: mail for it is delivered by a runner started as root",
+            path.display()
+        )),
+        Err(error) => Err(format!("mailbox {}: {error}", path.display())),
     }
 }
 
@@ -93,7 +118,7 @@ pub fn order(
     local: &Local,
     envelope: &Envelope,
     target: &Target,
-) -> Result<Order, Attempt> {
+) -> Result<Order, Instead> {
     let (path, form, owner) = match &local.kind {
         LocalKind::User { transport, local } => of_user(config, transport, local)?,
         LocalKind::File(path) => {
@@ -105,7 +130,7 @@ pub fn order(
         }
         LocalKind::Program(_) => {
             let words = "mail to programs is not delivered by this version";
-            return Err(result::failed("5.3.5", words));
+            return Err(result::failed("5.3.5", words).into());
         }
     };
     let address = envelope.recipients.get(target.recipient as usize);
@@ -131,11 +156,11 @@ fn of_user(
     config: &Config,
     transport: &Transport,
     local: &str,
-) -> Result<(PathBuf, Form, Option<Owner>), Attempt> {
+) -> Result<(PathBuf, Form, Option<Owner>), Instead> {
     let (template, form) = match transport {
         Transport::Maildir(template) => (template, Form::Maildir),
         Transport::Mbox(template) => (template, Form::Mbox),
-        other => return Err(result::failed("5.3.5", format!("{other} is not local"))),
+        other => return Err(result::failed("5.3.5", format!("{other} is not local")).into()),
     };
     let user = sys::user_by_name(local).or_else(|| sys::user_by_name(&local.to_lowercase()));
     let name = user.as_ref().map_or(local, |user| user.name.as_str());
@@ -155,7 +180,7 @@ fn of_user(
 
 /// Nothing that strangers send is handled as root: mail to root is written by
 /// this user, through a descriptor that was opened as root.
-fn default_user(config: &Config, is_roots: bool) -> Result<Owner, Attempt> {
+fn default_user(config: &Config, is_roots: bool) -> Result<Owner, Instead> {
     let name = &config.default_user;
     match sys::user_by_name(name) {
         Some(user) if user.uid != 0 => Ok(Owner {
@@ -164,11 +189,11 @@ fn default_user(config: &Config, is_roots: bool) -> Result<Owner, Attempt> {
             gid: user.gid,
             is_roots,
         }),
-        Some(_) => Err(result::deferred("4.3.5", "default_user must not be root")),
-        None => Err(result::deferred(
-            "4.3.5",
-            format!("default_user {name}: no such user"),
-        )),
+        Some(_) => Err(result::deferred("4.3.5", "default_user must not be root").into()),
+        None => {
+            let words = format!("default_user {name}: no such user");
+            Err(result::deferred("4.3.5", words).into())
+        }
     }
 }
 
@@ -194,10 +219,9 @@ pub fn post(
     opened: Option<Opened>,
     content: &mut dyn Read,
 ) -> Result<Attempt, Damaged> {
-    let is_directory = order.path.is_dir();
     let written = match opened {
         Some(Opened(opened)) => mbox::append(opened, order, content),
-        None if order.form == Form::Maildir || is_directory => into_maildir(order, content),
+        None if !order.is_mbox() => into_maildir(order, content),
         None => mbox::open(&order.path, rustix::process::geteuid().as_raw())
             .and_then(|opened| mbox::append(opened, order, content)),
     };
@@ -238,14 +262,17 @@ fn refused(path: &Path, error: &io::Error) -> Attempt {
     result::deferred(status, format!("mailbox {}: {error}", path.display()))
 }
 
+impl Order {
+    /// False where the mailbox turned out to be a Maildir.
+    pub fn is_mbox(&self) -> bool {
+        self.form == Form::Mbox && !self.path.is_dir()
+    }
+}
+
 /// As routes are written: `mbox:/var/mail/ann`.
 impl std::fmt::Display for Order {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = match self.form {
-            Form::Maildir => "maildir",
-            Form::Mbox if self.path.is_dir() => "maildir",
-            Form::Mbox => "mbox",
-        };
+        let kind = if self.is_mbox() { "mbox" } else { "maildir" };
         write!(f, "{kind}:{}", self.path.display())
     }
 }
