@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use smtputils::spool::{Head, Spool};
+use smtputils::spool::{Head, RunLock, Spool};
 use tempfile::TempDir;
 
 /// Every wait of a test ends here.
@@ -81,7 +81,12 @@ impl Site {
                 .expect("the server listens");
             addresses.push(address.to_string());
         }
-        Server { child, addresses }
+        let spool = Spool::open(&self.spool_path()).unwrap();
+        Server {
+            child,
+            addresses,
+            _runner: spool.lock_run().unwrap(),
+        }
     }
 
     /// All queued messages: head and content.
@@ -104,6 +109,9 @@ impl Site {
 pub struct Server {
     child: Child,
     pub addresses: Vec<String>,
+    /// While a runner seems to be resident the server starts none, and what it
+    /// queued stays to be looked at.
+    _runner: Option<RunLock>,
 }
 
 impl Server {
