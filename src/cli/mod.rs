@@ -26,6 +26,8 @@ pub enum Stop {
     Failed(Class, String),
     /// Everything that had to be said was said; only the status is left.
     Status(Class),
+    /// As `Status`, with the status of a process that did the work.
+    Code(u8),
     /// Help or version was asked for: the text for stdout.
     Shown(String),
     /// Nobody reads our output any more (`| head`): end quietly.
@@ -105,27 +107,27 @@ pub enum Inherited {
 
 /// Reports and gives the exit status.
 pub fn finish(tool: &str, done: Done) -> ExitCode {
+    ExitCode::from(report(tool, done))
+}
+
+/// As [`finish`], for a process that ends by `exit`.
+fn report(tool: &str, done: Done) -> u8 {
     match done {
-        Ok(()) | Err(Stop::Quiet) => ExitCode::SUCCESS,
-        Err(Stop::Shown(text)) => show(tool, &text),
-        Err(Stop::Status(class)) => status(class),
+        Ok(()) | Err(Stop::Quiet) => 0,
+        Err(Stop::Shown(text)) => report(tool, show(&text)),
+        Err(Stop::Status(class)) => class.exit_status(),
+        Err(Stop::Code(code)) => code,
         Err(Stop::Failed(class, text)) => {
             say(tool, &text);
-            status(class)
+            class.exit_status()
         }
     }
 }
 
-fn status(class: Class) -> ExitCode {
-    ExitCode::from(class.exit_status())
-}
-
-fn show(tool: &str, text: &str) -> ExitCode {
+fn show(text: &str) -> Done {
     let mut out = output::Out::stdout(false);
-    match out.raw(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(stop) => finish(tool, Err(stop)),
-    }
+    out.raw(text.as_bytes())?;
+    out.flush()
 }
 
 /// One line on stderr, `tool: text`, harmless on a terminal. A stderr that

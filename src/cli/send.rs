@@ -22,14 +22,12 @@ use crate::{log, sys};
 
 const NAME: &str = "smtp-send";
 
-/// Queues a message from standard input, durably, and starts its delivery.
-///
-/// Missing From, Date and Message-ID fields are added, Bcc fields removed.
-/// Exit status 0 means that the message is on stable storage; what cannot be
-/// delivered later comes back as a bounce. Called as sendmail, send-mail, mailq
-/// or newaliases it takes their options: see sendmail(8).
+/// Queue a message from standard input, durably, and start its delivery
 #[derive(Clone, Debug, Parser)]
 #[command(name = NAME, version, max_term_width = 80)]
+#[command(after_help = "\
+Missing From, Date and Message-ID fields are added, Bcc fields removed. Exit
+status 0: the message is on stable storage. See smtp-send(1), sendmail(8).")]
 pub struct Options {
     /// Recipients; each word may hold several, with or without names
     #[arg(value_name = "RECIPIENT")]
@@ -77,18 +75,30 @@ pub fn main(args: Vec<OsString>) -> Done {
     log::open(config.log, NAME);
     let plan = plan(&options, &config)?;
     let caller = Caller::real();
-    let mut message = Incoming::open(Input, false)?;
     let runner = Runner::new(&config.spool, options.config.as_deref());
     if options.now {
-        let file = private_copy(&config, &caller, plan, &mut message)?;
+        let file = private_copy(&config, &caller, plan)?;
         return Err(runner.exec(&["deliver".as_ref()], Some(file)));
     }
     let spool = submit::open_spool(&config)?;
-    submit::submit(&config, &spool, &caller, plan, &mut message).map_err(|r| r.stop)?;
-    if !options.queue_only {
-        runner.wake(&spool);
+    let wake = |_| {
+        if !options.queue_only {
+            runner.wake(&spool);
+        }
+    };
+    submit::as_owner(NAME, &spool, &wake, |tell| {
+        let id = take(&config, &spool, &caller, plan)?;
+        tell.committed(Some(id));
+        Ok(())
+    })
+}
+
+fn take(config: &Config, spool: &Spool, caller: &Caller, plan: Plan) -> Result<Id, Stop> {
+    let mut message = Incoming::open(Input, false)?;
+    match submit::submit(config, spool, caller, plan, &mut message) {
+        Ok(done) => Ok(done.id),
+        Err(refused) => Err(refused.stop),
     }
-    Ok(())
 }
 
 fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
@@ -122,12 +132,7 @@ fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
 
 /// The message with its envelope as a file of the spool's form that has no
 /// name any more: it is gone with the process that delivers it.
-fn private_copy(
-    config: &Config,
-    caller: &Caller,
-    plan: Plan,
-    message: &mut Incoming<Input>,
-) -> Result<OwnedFd, Stop> {
+fn private_copy(config: &Config, caller: &Caller, plan: Plan) -> Result<OwnedFd, Stop> {
     let name = Id::generate().map_err(|e| Stop::new(Class::OsErr, e.to_string()))?;
     let directory = std::env::temp_dir().join(format!("smtp-send.{name}"));
     let failed =
@@ -136,7 +141,7 @@ fn private_copy(
         .mode(0o700)
         .create(&directory)
         .map_err(failed)?;
-    let file = spooled(&directory, config, caller, plan, message);
+    let file = spooled(&directory, config, caller, plan);
     std::fs::remove_dir_all(&directory).map_err(failed)?;
     file
 }
@@ -146,14 +151,12 @@ fn spooled(
     config: &Config,
     caller: &Caller,
     plan: Plan,
-    message: &mut Incoming<Input>,
 ) -> Result<OwnedFd, Stop> {
     let spool = Spool::open_or_create(directory, None)?;
-    let done = submit::submit(config, &spool, caller, plan, message).map_err(|r| r.stop)?;
-    let entry = spool.find(done.id.as_str())?;
+    let id = take(config, &spool, caller, plan)?;
     let lost = |e: io::Error| Stop::new(Class::Io, format!("the message: {e}"));
     let claim = spool
-        .claim(&entry)?
+        .claim(&spool.find(id.as_str())?)?
         .ok_or_else(|| lost(io::ErrorKind::NotFound.into()))?;
     let file = claim.as_fd().try_clone_to_owned().map_err(lost)?;
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(|e| lost(e.into()))?;

@@ -18,44 +18,48 @@ use crate::spool::Spool;
 use crate::{log, sys};
 
 const HELP: &str = "\
-usage: sendmail [-i] [-t] [-f SENDER] [-F NAME] [-B TYPE] [-N WHEN] [-R full|hdrs]
-                [-V ID] [-oe MODE] [-od MODE] [--] [RECIPIENT...] < MESSAGE
-       sendmail -bs | -bp | -bi | -bv ADDRESS... | -q[I|R|S TEXT]
+usage: sendmail [-i] [-t] [-f SENDER] [-F NAME] [-B TYPE] [-N CONDITIONS]
+                [-R full|hdrs] [-V ID] [-oeMODE] [-odMODE] [--] [RECIPIENT...]
+       sendmail -bs | -bp | -bi | -bv ADDRESS... | -q[ITEXT|RTEXT|STEXT]
        mailq
        newaliases
 
 Takes a message from standard input and queues it durably.
-  -t  recipients are in To, Cc and Bcc       -f  sender of the envelope, <> for none
-  -i  a line with a lone dot is text         -F  full name for a missing From
-  -odi  wait for the first attempt           -odq  queue only
-  -bs  speak SMTP on standard input          -bp  list the queue (mailq)
-  -bv  tell where an address leads           -q   try everything queued now
+  -t  recipients are in To, Cc and Bcc    -f  envelope sender, <> for none
+  -i  a line with a lone dot is text      -F  full name for a missing From
+  -odi  wait for the first attempt        -odq  queue only
+  -bs  speak SMTP on standard input       -bp  list the queue (mailq)
+  -bv  tell where an address leads        -q   try everything queued now
 All flags of the historic program are in sendmail(8).
 ";
 
 /// Runs under the name the program was called by.
 pub fn main(tool: &str, words: Vec<OsString>) -> Done {
     let args = args::parse(words)?;
-    let is_quiet = args.errors == Errors::Quiet;
-    match act(tool, args) {
-        Err(Stop::Failed(class, _)) if is_quiet => Err(Stop::Status(class)),
+    as_told(&args, act(tool, &args))
+}
+
+/// `-oeq`: the exit status alone.
+fn as_told(args: &Args, done: Done) -> Done {
+    match done {
+        Err(Stop::Failed(class, _)) if args.errors == Errors::Quiet => Err(Stop::Status(class)),
         done => done,
     }
 }
 
-fn act(tool: &str, args: Args) -> Done {
+fn act(tool: &str, args: &Args) -> Done {
     let mode = match (&args.mode, &args.run) {
         (Some(mode), _) | (None, Some(mode)) => mode.clone(),
         (None, None) => by_name(tool)?,
     };
     match mode {
-        Mode::Submit => message::submit(tool, &args),
-        Mode::Smtp => session::serve(&args),
-        Mode::List => mailq::list(&load(&args)?),
-        Mode::Count => mailq::count(&load(&args)?),
-        Mode::Newaliases => newaliases::check(tool, load(&args)?, args.aliases.as_deref()),
-        Mode::Verify => queue::verify(&args),
-        Mode::Run(select) => queue::run(&args, &select),
+        Mode::Submit => message::submit(tool, args),
+        Mode::Smtp => session::serve(tool, args),
+        Mode::List => mailq::list(&load(args)?),
+        Mode::Count => mailq::count(&load(args)?),
+        Mode::Newaliases => newaliases::check(tool, load(args)?, args.aliases.as_deref()),
+        Mode::Verify => queue::verify(args),
+        Mode::Run(select) => queue::run(args, &select),
         Mode::Nothing => Ok(()),
         Mode::Help => Err(Stop::Shown(HELP.to_owned())),
         Mode::Version => Err(Stop::Shown(super::version("sendmail"))),

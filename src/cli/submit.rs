@@ -4,6 +4,7 @@
 mod bad;
 mod caller;
 mod incoming;
+mod owner;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 pub use bad::return_to_sender;
 pub use caller::Caller;
 pub use incoming::{Incoming, Input, check_input};
+pub use owner::{Tell, as_owner, tell_parent};
 
 use super::Stop;
 use crate::class::Class;
@@ -23,7 +25,7 @@ use crate::message::{header, submit, trace};
 use crate::smtp::addr::{AddrError, Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, Notify, RcptParams};
 use crate::spool::{Draft, Envelope, Id, Origin, Recipient, Spool, SpoolError};
-use crate::sys;
+use crate::{log, sys};
 
 /// Most recipients of one submission (DESIGN section 8).
 pub const MAX_RECIPIENTS: usize = 100_000;
@@ -188,7 +190,7 @@ fn acceptable(
     header: &[u8],
 ) -> Result<(), Stop> {
     if let [(text, error), rest @ ..] = bad
-        && !(plan.despite_bad && !good.is_empty())
+        && (!plan.despite_bad || good.is_empty())
     {
         let more = match rest.len() {
             0 => String::new(),
@@ -285,7 +287,11 @@ fn store<R: io::Read>(
         })?;
         write(&mut draft, piece)?;
     }
-    Ok(draft.commit()?)
+    let size = draft.length();
+    let id = draft.commit()?;
+    let recipients = envelope.recipients.len();
+    log::queued(&id, caller.uid, &envelope.sender, recipients, size);
+    Ok(id)
 }
 
 /// Received, the completed header and the blank line.

@@ -149,10 +149,12 @@ impl Spool {
         paths.push(format!("tmp/{id}"));
         let mut own = 0;
         for path in paths {
-            own += u64::from(self.inode_at(&path)? == Some((stat.st_ino, stat.st_dev)));
+            if self.inode_at(&path)? == Some((stat.st_ino, stat.st_dev)) {
+                own += 1;
+            }
         }
         let now = rustix::fs::fstat(file).map_err(failed)?.st_nlink;
-        Ok(u64::try_from(now).unwrap_or(u64::MAX) > own)
+        Ok(now > own)
     }
 
     /// Moves a name into `.Failed/`, durably; there already: nothing to do.

@@ -178,6 +178,9 @@ mod tests {
     #[test]
     fn fnv1a_gives_the_published_values() {
         assert_eq!(fnv1a([].into_iter()), 0x6c62272e07bb014262b821756295c58d);
-        assert_eq!(fnv1a([b'a'].into_iter()), 0xd228cb696f1a8caf78912b704e4a8964);
+        assert_eq!(
+            fnv1a([b'a'].into_iter()),
+            0xd228cb696f1a8caf78912b704e4a8964
+        );
     }
 }

@@ -9,12 +9,53 @@ const MESSAGE: &str = "Subject: x\n\nhello\n";
 fn accepted_flags_queue_the_message() {
     let sandbox = Sandbox::new();
     for line in [
-        "-Ac x", "-B8BITMIME x", "-B 7bit x", "-bm x", "-c x", "-T x", "-s x", "-d x", "-em x", "-E x",
-        "-J x", "-FName x", "-F Name x", "-G x", "-h3 x", "-h no x", "-L tag x", "-m x", "-om x", "-Nnever x",
-        "-N failure,delay x", "-n x", "-OFoo=bar x", "-O Foo x", "-pSMTP x", "-R hdrs x", "-Rfull x", "-rme x",
-        "-U x", "-V id x", "-x x", "-i x", "-oi x", "-oitrue x", "-or0s x", "-oMrx x", "-oem x", "-odq x",
-        "-odb x", "-o i x", "-iG x", "-- x", "-i -- x", "-FCronDaemon -i -B8BITMIME -oem x", "-FAnacron -odq x",
-        "-i -f me@d.example -- x", "-oem -oi -N failure,delay -R hdrs -- x",
+        "-Ac x",
+        "-B8BITMIME x",
+        "-B 7bit x",
+        "-bm x",
+        "-c x",
+        "-T x",
+        "-s x",
+        "-d x",
+        "-em x",
+        "-E x",
+        "-J x",
+        "-FName x",
+        "-F Name x",
+        "-G x",
+        "-h3 x",
+        "-h no x",
+        "-L tag x",
+        "-m x",
+        "-om x",
+        "-Nnever x",
+        "-N failure,delay x",
+        "-n x",
+        "-OFoo=bar x",
+        "-O Foo x",
+        "-pSMTP x",
+        "-R hdrs x",
+        "-Rfull x",
+        "-rme x",
+        "-U x",
+        "-V id x",
+        "-x x",
+        "-i x",
+        "-oi x",
+        "-oitrue x",
+        "-or0s x",
+        "-oMrx x",
+        "-oem x",
+        "-odq x",
+        "-odb x",
+        "-o i x",
+        "-iG x",
+        "-- x",
+        "-i -- x",
+        "-FCronDaemon -i -B8BITMIME -oem x",
+        "-FAnacron -odq x",
+        "-i -f me@d.example -- x",
+        "-oem -oi -N failure,delay -R hdrs -- x",
     ] {
         let args: Vec<&str> = line.split(' ').collect();
         let queued = sandbox.accept(&args, MESSAGE);
@@ -135,11 +176,21 @@ fn a_bad_recipient_is_65_and_named() {
 fn error_modes_m_and_e_send_to_the_good_and_bounce_the_bad() {
     for (mode, expected) in [("-oem", 65), ("-oew", 65), ("-oee", 0)] {
         let sandbox = Sandbox::new();
-        let args = ["-odq", mode, "-f", "me@d.example", "good@d.example", "a b@@"];
+        let args = [
+            "-odq",
+            mode,
+            "-f",
+            "me@d.example",
+            "good@d.example",
+            "a b@@",
+        ];
         let output = sandbox.sendmail(&args, MESSAGE);
         assert_eq!(status(&output), expected, "{}", stderr(&output));
         let queued = sandbox.queued();
-        let good = queued.iter().find(|q| q.sender() == "<me@d.example>").unwrap();
+        let good = queued
+            .iter()
+            .find(|q| q.sender() == "<me@d.example>")
+            .unwrap();
         assert_eq!(good.recipients(), ["good@d.example"]);
         let bounce = queued.iter().find(|q| q.sender() == "<>").unwrap();
         assert_eq!(bounce.recipients(), ["me@d.example"]);
@@ -153,13 +204,21 @@ fn error_modes_m_and_e_send_to_the_good_and_bounce_the_bad() {
 fn error_mode_q_says_nothing() {
     let sandbox = Sandbox::new();
     assert_silent(&sandbox.sendmail(&["-oeq", "a b@@"], MESSAGE), 65);
-    assert_silent(&sandbox.sendmail(&["-oeq", "-V\u{e9}", "-Nx", "x"], MESSAGE), 0);
+    assert_silent(
+        &sandbox.sendmail(&["-oeq", "-V\u{e9}", "-Nx", "x"], MESSAGE),
+        0,
+    );
 }
 
 #[test]
 fn values_that_are_not_known_warn_in_one_line() {
     let sandbox = Sandbox::new();
-    for args in [["-BFOO", "x"], ["-Nsometimes", "x"], ["-Rme", "x"], ["-V\u{e9}", "x"]] {
+    for args in [
+        ["-BFOO", "x"],
+        ["-Nsometimes", "x"],
+        ["-Rme", "x"],
+        ["-V\u{e9}", "x"],
+    ] {
         let output = sandbox.sendmail(&args, MESSAGE);
         assert_refused(&output, 0, "ignored");
         let text = stderr(&output);
@@ -183,7 +242,14 @@ fn help_and_version_only_when_alone() {
 #[test]
 fn the_name_decides() {
     let sandbox = Sandbox::new();
-    for name in ["sendmail", "/usr/lib/sendmail", "-sendmail", "send-mail", "sendmail.real", ""] {
+    for name in [
+        "sendmail",
+        "/usr/lib/sendmail",
+        "-sendmail",
+        "send-mail",
+        "sendmail.real",
+        "",
+    ] {
         let output = sandbox.run(name, &["-oi", "-odq", "x"], MESSAGE);
         assert_silent(&output, 0);
     }
@@ -206,13 +272,17 @@ fn queue_runs() {
     for (flag, words) in [
         ("-q", "run --all"),
         ("-qf", "run --all"),
-        ("-qI01AB", "run --id 01AB"),
-        ("-qRexample.net", "run --recipient example.net"),
-        ("-q!Sbob", "run --sender !bob"),
+        ("-qI01AB", "run --id=01AB"),
+        ("-qRexample.net", "run --recipient=example.net"),
+        ("-qS-x", "run --sender=-x"),
     ] {
         assert_silent(&sandbox.sendmail(&[flag], ""), 0);
         assert_eq!(sandbox.next_run(), words, "{flag}");
     }
+    let id = sandbox.queued()[0].head.id.to_string();
+    assert_silent(&sandbox.sendmail(&["-q!Rexample.net"], ""), 0);
+    assert_eq!(sandbox.next_run(), format!("run --id={id}"));
+    assert_silent(&sandbox.sendmail(&["-q!RX@o"], ""), 0);
     for flag in ["-q30m", "-q1h", "-qp10m", "-bh", "-bH"] {
         assert_silent(&sandbox.sendmail(&[flag], ""), 0);
     }
@@ -234,7 +304,10 @@ fn a_resident_runner_is_asked() {
 #[test]
 fn verify_asks_where_an_address_leads() {
     let mut sandbox = Sandbox::new();
-    assert_silent(&sandbox.sendmail(&["-bv", "bob", "Al <al@d.example>"], ""), 0);
+    assert_silent(
+        &sandbox.sendmail(&["-bv", "bob", "Al <al@d.example>"], ""),
+        0,
+    );
     assert_eq!(sandbox.next_run(), "route -- bob@o.example al@d.example");
     assert_refused(&sandbox.sendmail(&["-bv", "a b@@"], ""), 65, "a b@@");
     assert!(sandbox.queued().is_empty());
@@ -264,7 +337,11 @@ fn a_wrong_configuration_is_78() {
     let output = sandbox.sendmail(&["-C/etc/passwd", "x"], MESSAGE);
     assert_refused(&output, 78, "/etc/passwd");
     assert!(!stderr(&output).contains("root:"), "{}", stderr(&output));
-    assert_refused(&sandbox.sendmail(&["-C/nonexistent", "x"], MESSAGE), 78, "/nonexistent");
+    assert_refused(
+        &sandbox.sendmail(&["-C/nonexistent", "x"], MESSAGE),
+        78,
+        "/nonexistent",
+    );
     assert!(sandbox.queued().is_empty());
 }
 
@@ -277,7 +354,10 @@ fn smtp_on_standard_input() {
     let output = sandbox.sendmail(&["-bs", "-odb", "-oem"], dialogue);
     assert_eq!((status(&output), stderr(&output)), (0, String::new()));
     let replies = stdout(&output);
-    assert!(replies.starts_with("220 ") && replies.contains("\r\n354 "), "{replies}");
+    assert!(
+        replies.starts_with("220 ") && replies.contains("\r\n354 "),
+        "{replies}"
+    );
     let queued = sandbox.queued();
     assert_eq!(queued[0].recipients(), ["you@far.example"]);
     assert_eq!(queued[0].sender(), "<me@d.example>");

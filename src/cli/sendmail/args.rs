@@ -36,8 +36,20 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Select {
     All,
-    /// Option of `smtp-queue run` and its value; `!` before it negates.
-    By(&'static str, OsString),
+    /// Those whose part holds the text; with `not`, the others.
+    By {
+        part: Part,
+        text: OsString,
+        not: bool,
+    },
+}
+
+/// What `-qI`, `-qR`, `-qS` look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Id,
+    Recipient,
+    Sender,
 }
 
 /// `-od`: who makes the first attempt.
@@ -277,24 +289,23 @@ fn mode(value: &[u8]) -> Result<Mode, Stop> {
 
 fn run(value: &[u8]) -> Result<Mode, Stop> {
     let (not, form) = match value {
-        [b'!', rest @ ..] => ("!", rest),
-        _ => ("", value),
+        [b'!', rest @ ..] => (true, rest),
+        _ => (false, value),
     };
-    let option = match form {
-        b"" | b"f" if not.is_empty() => return Ok(Mode::Run(Select::All)),
+    let (part, text) = match form {
+        b"" | b"f" if !not => return Ok(Mode::Run(Select::All)),
         // An interval is for a resident runner, which we are not.
-        [b'p' | b'0'..=b'9', ..] if not.is_empty() => return Ok(Mode::Nothing),
-        [b'I', _, ..] => "--id",
-        [b'R', _, ..] => "--recipient",
-        [b'S', _, ..] => "--sender",
+        [b'p' | b'0'..=b'9', ..] if !not => return Ok(Mode::Nothing),
+        [b'I', text @ ..] if !text.is_empty() => (Part::Id, text),
+        [b'R', text @ ..] if !text.is_empty() => (Part::Recipient, text),
+        [b'S', text @ ..] if !text.is_empty() => (Part::Sender, text),
         _ => {
             let value = String::from_utf8_lossy(value);
             return Err(Stop::usage(format!("unknown form -q{value}")));
         }
     };
-    let mut text = OsString::from(not);
-    text.push(OsStr::from_bytes(form.get(1..).unwrap_or_default()));
-    Ok(Mode::Run(Select::By(option, text)))
+    let text = OsStr::from_bytes(text).to_owned();
+    Ok(Mode::Run(Select::By { part, text, not }))
 }
 
 fn errors(value: &[u8]) -> Option<Errors> {

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::super::drain::{self, Runner};
 use super::super::submit::{
-    self, Caller, Incoming, Input, Plan, Refused, Submitted, read_addresses, read_sender,
+    self, Caller, Incoming, Input, Plan, Refused, Submitted, Tell, read_addresses, read_sender,
     return_to_sender,
 };
 use super::super::{Done, Stop, say};
@@ -13,7 +13,7 @@ use super::args::{Args, Errors, When};
 use crate::class::Class;
 use crate::config::Config;
 use crate::smtp::param::{Body, MailParams, Notify, RcptParams, xtext_encode};
-use crate::spool::Spool;
+use crate::spool::{Id, Spool};
 
 /// Longest `-V`, as it is sent (RFC 3461 section 4.4).
 const MAX_ENVID: usize = 100;
@@ -30,19 +30,51 @@ pub fn submit(tool: &str, args: &Args) -> Done {
     let plan = plan(tool, args, &config)?;
     let spool = submit::open_spool(&config)?;
     let caller = Caller::real();
+    let first = |id: Option<Id>| first_attempt(args, &config, &spool, id);
+    submit::as_owner(tool, &spool, &first, |tell| {
+        let done = deposit(args, &config, &spool, &caller, plan, &tell);
+        super::as_told(args, done)
+    })
+}
+
+/// Takes the message in, and what is wrong with it back.
+fn deposit(
+    args: &Args,
+    config: &Config,
+    spool: &Spool,
+    caller: &Caller,
+    plan: Plan,
+    tell: &Tell<'_>,
+) -> Done {
     let mut message = Incoming::open(Input, !args.ignore_dots)?;
-    let header = by_mail(args)
-        .then(|| message.header().to_vec())
-        .unwrap_or_default();
-    match submit::submit(&config, &spool, &caller, plan, &mut message) {
+    let header = by_mail(args).then(|| message.header().to_vec());
+    let refused = match submit::submit(config, spool, caller, plan, &mut message) {
         Ok(done) => {
-            wake(args, &config, &spool, &done)?;
+            tell.committed(Some(done.id));
             if done.bad.is_empty() {
                 return Ok(());
             }
-            report(args, &config, &spool, &caller, &header, &done.into())
+            Refused::from(done)
         }
-        Err(refused) => report(args, &config, &spool, &caller, &header, &refused),
+        Err(refused) => refused,
+    };
+    let returned = match header {
+        Some(header) if !refused.bad.is_empty() => return_to_sender(
+            config,
+            spool,
+            caller,
+            &refused.sender,
+            &refused.bad,
+            &header,
+        )?,
+        _ => None,
+    };
+    if returned.is_some() {
+        tell.committed(returned);
+    }
+    match args.errors {
+        Errors::MailOk if returned.is_some() => Ok(()),
+        _ => Err(refused.stop),
     }
 }
 
@@ -142,7 +174,7 @@ fn warn(tool: &str, args: &Args, text: &str) {
 }
 
 /// The message is queued: sees to its first attempt.
-fn wake(args: &Args, config: &Config, spool: &Spool, done: &Submitted) -> Done {
+fn first_attempt(args: &Args, config: &Config, spool: &Spool, id: Option<Id>) {
     let runner = Runner::new(&config.spool, super::trusted(args.config.as_deref()));
     match args.when {
         When::Queued => {}
@@ -150,37 +182,12 @@ fn wake(args: &Args, config: &Config, spool: &Spool, done: &Submitted) -> Done {
             runner.wake(spool);
         }
         When::Foreground if Runner::may_run(spool) => {
-            let id = done.id.to_string();
+            let id = id.map(|id| id.to_string()).unwrap_or_default();
             // What cannot be started leaves the message to the next runner.
-            let _ = runner.run(&["run".as_ref(), "--id".as_ref(), id.as_ref()]);
+            let _ = runner.run(&["run".as_ref(), format!("--id={id}").as_ref()]);
             runner.wake(spool);
         }
         When::Foreground => drain::ask(spool),
-    }
-    Ok(())
-}
-
-/// What is told about a refusal, and how, by the error mode.
-fn report(
-    args: &Args,
-    config: &Config,
-    spool: &Spool,
-    caller: &Caller,
-    header: &[u8],
-    refused: &Refused,
-) -> Done {
-    let returned = if by_mail(args) && !refused.bad.is_empty() {
-        return_to_sender(config, spool, caller, &refused.sender, &refused.bad, header)?
-    } else {
-        None
-    };
-    if returned.is_some() && args.when != When::Queued {
-        let config_file = super::trusted(args.config.as_deref());
-        Runner::new(&config.spool, config_file).wake(spool);
-    }
-    match args.errors {
-        Errors::MailOk if returned.is_some() => Ok(()),
-        _ => Err(refused.stop.clone()),
     }
 }
 

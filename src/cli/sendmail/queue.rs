@@ -1,11 +1,12 @@
 //! `-q` and `-bv`: what `smtp-queue` does.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::super::drain::{self, Runner};
 use super::super::{Done, Stop, submit};
-use super::args::{Args, Select};
+use super::args::{Args, Part, Select};
+use crate::spool::{Entry, Spool};
 
 /// `-q`: a resident runner is asked; else one pass is made here, and we wait.
 pub fn run(args: &Args, select: &Select) -> Done {
@@ -19,15 +20,50 @@ pub fn run(args: &Args, select: &Select) -> Done {
         drain::ask(&spool);
         return Ok(());
     }
-    match select {
-        Select::All if spool.has_runner()? => {
-            spool.ask_run()?;
-            Ok(())
+    let (part, text) = match select {
+        Select::All if spool.has_runner()? => return Ok(spool.ask_run()?),
+        Select::All => return Err(runner.exec(&["run".as_ref(), "--all".as_ref()], None)),
+        Select::By { part, text, not } if *not => {
+            return others(&runner, &spool, *part, &text.to_string_lossy());
         }
-        Select::All => Err(runner.exec(&["run".as_ref(), "--all".as_ref()], None)),
-        Select::By(option, text) => {
-            Err(runner.exec(&["run".as_ref(), option.as_ref(), text], None))
+        Select::By { part, text, .. } => (part, text),
+    };
+    // Glued, because the text may begin with a dash.
+    let mut option = OsString::from(match part {
+        Part::Id => "--id=",
+        Part::Recipient => "--recipient=",
+        Part::Sender => "--sender=",
+    });
+    option.push(text);
+    Err(runner.exec(&["run".as_ref(), &option], None))
+}
+
+/// `-q!`: all messages but those that `text` tells.
+fn others(runner: &Runner, spool: &Spool, part: Part, text: &str) -> Done {
+    let mut words = vec![OsString::from("run")];
+    for entry in spool.list()? {
+        if !holds(spool, &entry, part, &text.to_lowercase()) {
+            words.push(format!("--id={}", entry.id).into());
         }
+    }
+    if words.len() == 1 {
+        return Ok(());
+    }
+    let words: Vec<&OsStr> = words.iter().map(OsString::as_os_str).collect();
+    Err(runner.exec(&words, None))
+}
+
+/// What cannot be read is left alone: it counts as held.
+fn holds(spool: &Spool, entry: &Entry, part: Part, text: &str) -> bool {
+    let has = |value: String| value.to_lowercase().contains(text);
+    match (part, spool.head(entry)) {
+        (Part::Id, _) => has(entry.id.to_string()),
+        (Part::Sender, Ok(head)) => has(head.envelope.sender.to_string()),
+        (Part::Recipient, Ok(head)) => {
+            let mut recipients = head.envelope.recipients.iter();
+            recipients.any(|r| has(r.address.to_string()))
+        }
+        (_, Err(_)) => true,
     }
 }
 

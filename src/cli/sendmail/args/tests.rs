@@ -215,15 +215,18 @@ fn modes() {
     ] {
         assert_eq!(good(line).mode, Some(mode), "{line}");
     }
-    let by = |option, text: &str| Mode::Run(Select::By(option, text.into()));
+    let by = |part, text: &str, not| {
+        let text = text.into();
+        Mode::Run(Select::By { part, text, not })
+    };
     for (line, mode) in [
         ("-q", Mode::Run(Select::All)),
         ("-qf", Mode::Run(Select::All)),
         ("-q30m", Mode::Nothing),
         ("-qp1h", Mode::Nothing),
-        ("-qI01AB", by("--id", "01AB")),
-        ("-qRexample", by("--recipient", "example")),
-        ("-q!Sbob", by("--sender", "!bob")),
+        ("-qI01AB", by(Part::Id, "01AB", false)),
+        ("-qRexample", by(Part::Recipient, "example", false)),
+        ("-q!Sbob", by(Part::Sender, "bob", true)),
     ] {
         assert_eq!(good(line).run, Some(mode), "{line}");
     }
