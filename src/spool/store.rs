@@ -143,6 +143,10 @@ impl Spool {
             if !create {
                 return at(flags);
             }
+            match at(flags - OFlags::CREATE) {
+                Err(Errno::NOENT) => {}
+                other => return other,
+            }
             match at(flags | OFlags::EXCL) {
                 Err(Errno::EXIST) => at(flags - OFlags::CREATE),
                 Ok(file) => {
