@@ -365,3 +365,6 @@ fn shown(client: &Client) -> String {
         .address
         .map_or_else(|| "local".to_string(), |a| a.to_string())
 }
+
+#[cfg(test)]
+mod tests;
