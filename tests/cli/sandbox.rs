@@ -35,11 +35,16 @@ impl Queued {
 
     pub fn header(&self) -> String {
         let text = self.text();
-        text.split_once("\r\n\r\n").map_or(text.clone(), |(h, _)| format!("{h}\r\n"))
+        text.split_once("\r\n\r\n")
+            .map_or(text.clone(), |(h, _)| format!("{h}\r\n"))
     }
 
     pub fn body(&self) -> &[u8] {
-        let at = self.message.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        let at = self
+            .message
+            .windows(4)
+            .position(|w| w == b"\r\n\r\n")
+            .unwrap();
         &self.message[at + 4..]
     }
 
@@ -47,11 +52,19 @@ impl Queued {
     pub fn fields(&self, name: &str) -> Vec<String> {
         let header = self.header();
         let lines = header.lines();
-        lines.filter(|l| l.starts_with(name)).map(str::to_owned).collect()
+        lines
+            .filter(|l| l.starts_with(name))
+            .map(str::to_owned)
+            .collect()
     }
 
     pub fn recipients(&self) -> Vec<String> {
-        self.head.envelope.recipients.iter().map(|r| r.address.to_string()).collect()
+        self.head
+            .envelope
+            .recipients
+            .iter()
+            .map(|r| r.address.to_string())
+            .collect()
     }
 
     pub fn sender(&self) -> String {
@@ -76,10 +89,7 @@ impl Sandbox {
         rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
         let runs = File::options().read(true).write(true).open(&fifo).unwrap();
         let sandbox = Sandbox { dir, runs };
-        sandbox.write_program(
-            "smtp-queue",
-            &format!("echo \"$*\" >{}\n", fifo.display()),
-        );
+        sandbox.write_program("smtp-queue", &format!("echo \"$*\" >{}\n", fifo.display()));
         sandbox.configure("");
         sandbox
     }
@@ -150,8 +160,15 @@ impl Sandbox {
     pub fn next_run(&mut self) -> String {
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
-            let timeout = Timespec { tv_sec: PATIENCE, tv_nsec: 0 };
-            let n = poll(&mut [PollFd::new(&self.runs, PollFlags::IN)], Some(&timeout)).unwrap();
+            let timeout = Timespec {
+                tv_sec: PATIENCE,
+                tv_nsec: 0,
+            };
+            let n = poll(
+                &mut [PollFd::new(&self.runs, PollFlags::IN)],
+                Some(&timeout),
+            )
+            .unwrap();
             assert_eq!(n, 1, "smtp-queue was not called");
             let mut byte = [0];
             self.runs.read_exact(&mut byte).unwrap();
@@ -205,7 +222,10 @@ pub fn stdout(output: &Output) -> String {
 }
 
 pub fn assert_silent(output: &Output, expected: i32) {
-    assert_eq!((stdout(output), stderr(output)), (String::new(), String::new()));
+    assert_eq!(
+        (stdout(output), stderr(output)),
+        (String::new(), String::new())
+    );
     assert_eq!(status(output), expected);
 }
 
@@ -214,7 +234,10 @@ pub fn assert_refused(output: &Output, expected: i32, word: &str) {
     let line = stderr(output);
     assert_eq!(stdout(output), "");
     assert_eq!(line.lines().count(), 1, "{line}");
-    assert!(line.starts_with("sendmail: ") || line.starts_with("smtp-send: "), "{line}");
+    assert!(
+        line.starts_with("sendmail: ") || line.starts_with("smtp-send: "),
+        "{line}"
+    );
     assert!(line.contains(word), "{line:?} does not name {word:?}");
     assert_eq!(status(output), expected, "{line}");
 }
