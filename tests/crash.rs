@@ -6,6 +6,8 @@
 //! The subject is this very program, run again under strace (a Debian package
 //! of that name). Power cuts: `tests/powercut.sh`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are tests
+
 #[path = "crash/arrows.rs"]
 mod arrows;
 #[path = "crash/strace.rs"]

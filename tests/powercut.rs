@@ -2,6 +2,8 @@
 //! and the look at what came back. Without that script's variables there is
 //! nothing to do.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests are tests
+
 use std::collections::HashSet;
 use std::io::{BufRead, Read, Write};
 use std::process::Command;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `smtp-mx`: how domains take mail.
+
+use smtputils::cli::{Inherited, mx, run};
+
+fn main() -> std::process::ExitCode {
+    run(mx::TOOL, Inherited::Close, mx::main)
+}

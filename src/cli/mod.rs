@@ -6,11 +6,16 @@
 //! each and remembers the worst.
 
 pub mod drain;
+pub mod human;
+pub mod mx;
 pub mod output;
+pub mod queue;
 pub mod send;
 pub mod sendmail;
 pub mod serve;
 pub mod submit;
+pub mod verify;
+pub mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;

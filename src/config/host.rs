@@ -161,11 +161,11 @@ pub fn finish(
 fn spool(config: &mut Config, over: &Overrides, around: &Surroundings) {
     if !over.privileged {
         if let Some(path) = &over.spool {
-            config.spool = path.clone();
+            config.spool = absolute(path);
             return config.set_source("spool", "--spool".to_owned());
         }
         if let Some(path) = around.env_path("SMTPUTILS_SPOOL") {
-            config.spool = path;
+            config.spool = absolute(&path);
             return config.set_source("spool", "SMTPUTILS_SPOOL".to_owned());
         }
     }
@@ -178,6 +178,11 @@ fn spool(config: &mut Config, over: &Overrides, around: &Surroundings) {
         false => around.user_spool(),
     };
     config.spool = own.unwrap_or(system);
+}
+
+/// What is started in the background may work in another directory.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The kernel's name if it has a dot, else the full name that `/etc/hosts` has

@@ -1,7 +1,48 @@
 //! The delivery engine: claim, expand, route, send, record, settle, bounce.
+//!
+//! A run ([`run`]) reads the spool and hands each due message to a thread of its
+//! own ([`job`]): the spool blocks, and a message whose host is slow must hold
+//! up nobody. The network is async and answers those threads through one
+//! runtime. Connections to one destination are bounded and reused ([`pool`]); a
+//! message that finds its destination busy waits for it without holding its
+//! claim.
 
+mod content;
+mod expand;
+mod explain;
+mod finish;
+mod hop;
+mod hosts;
+mod job;
+mod local;
+mod notice;
+mod now;
+mod parent;
+mod pool;
+mod remote;
+mod result;
+mod schedule;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::watch;
+
+use crate::class::{Class, Classify};
 use crate::config::Config;
-use crate::spool::{Id, Spool};
+use crate::net::dns::Resolver;
+use crate::net::tls::Connector;
+use crate::route::alias::TooManyTargets;
+use crate::route::table::Table;
+use crate::route::transport::Transport;
+use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
+
+pub use content::nameless;
+pub use explain::{Explanation, explain_route};
+pub use now::{Delivered, now};
 
 /// How long a run lasts.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,12 +57,30 @@ pub enum Mode {
     Drain,
 }
 
-/// What a run did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a run did, in recipients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     pub delivered: u64,
     pub deferred: u64,
     pub failed: u64,
+}
+
+impl Summary {
+    fn count<'a>(&mut self, attempts: impl IntoIterator<Item = &'a Attempt>) {
+        for attempt in attempts {
+            match attempt.result {
+                Outcome::Delivered => self.delivered += 1,
+                Outcome::Failed => self.failed += 1,
+                Outcome::Deferred | Outcome::Unknown => self.deferred += 1,
+            }
+        }
+    }
+
+    fn add(&mut self, other: Summary) {
+        self.delivered += other.delivered;
+        self.deferred += other.deferred;
+        self.failed += other.failed;
+    }
 }
 
 /// Why a run could not be.
@@ -33,20 +92,150 @@ pub enum RunError {
     Config(#[from] crate::config::ConfigError),
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
+    #[error("{0}")]
+    NotAllowed(String),
+    /// In the worker's words.
+    #[error("{0}")]
+    Worker(String),
 }
 
-impl crate::class::Classify for RunError {
-    fn class(&self) -> crate::class::Class {
-        use crate::class::Class;
+impl Classify for RunError {
+    fn class(&self) -> Class {
         match self {
             RunError::Spool(e) => e.class(),
             RunError::Config(e) => e.class(),
-            RunError::System(..) => Class::OsErr,
+            RunError::System(..) | RunError::Worker(_) => Class::OsErr,
+            RunError::NotAllowed(_) => Class::Permission,
         }
     }
 }
 
+/// What all deliveries of a process share.
+#[derive(Debug)]
+struct Engine {
+    config: Config,
+    table: Table,
+    /// Without `hold:` routes, for messages that were released.
+    released: Table,
+    aliases: expand::AliasFiles,
+    resolver: Result<Resolver, String>,
+    connector: Connector,
+    pool: pool::Pool,
+    runtime: Handle,
+    stop: watch::Receiver<bool>,
+    parent: Option<Arc<parent::Link>>,
+}
+
+impl Engine {
+    /// Inside `runtime`, whose clock and sockets the resolver uses.
+    fn new(
+        config: Config,
+        runtime: Handle,
+        stop: watch::Receiver<bool>,
+        parent: Option<Arc<parent::Link>>,
+    ) -> Engine {
+        let _inside = runtime.enter();
+        let table = config.table();
+        let mut released = table.clone();
+        released.routes.retain(|r| r.transport != Transport::Hold);
+        if released.default.transport == Transport::Hold {
+            released.default.transport = Transport::Mx;
+        }
+        Engine {
+            table,
+            released,
+            aliases: expand::AliasFiles::default(),
+            resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
+            connector: Connector::new(config.tls.ca_file.clone()),
+            pool: pool::Pool::new(config.delivery.per_destination),
+            runtime,
+            stop,
+            parent,
+            config,
+        }
+    }
+
+    /// The routing table; `hold:` routes hold only what is new.
+    fn table(&self, is_new: bool) -> &Table {
+        match is_new {
+            true => &self.table,
+            false => &self.released,
+        }
+    }
+
+    fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, TooManyTargets> {
+        let aliases = self.aliases.get(&self.config);
+        let is_list_copy = envelope.origin.kind == "list";
+        expand::targets(
+            &self.config,
+            &self.table,
+            &aliases,
+            &envelope.recipients,
+            is_list_copy,
+        )
+    }
+
+    /// Is this the name of this host (MX-08)?
+    fn is_self(&self, host: &str) -> bool {
+        host.trim_end_matches('.')
+            .eq_ignore_ascii_case(&self.config.hostname)
+    }
+
+    /// Ends when the run is told to end.
+    async fn stopped(&self) {
+        let mut stop = self.stop.clone();
+        if stop.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn runtime() -> Result<Runtime, RunError> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|e| RunError::System("starting the runtime", e))
+}
+
 /// Runs the queue; builds the runtime itself. Blocks until the run is over.
-pub fn run(_config: Config, _spool: Spool, _mode: Mode) -> Result<Summary, RunError> {
-    todo!()
+/// Started as root on another user's spool it works as that user and leaves a
+/// parent behind for local deliveries (DESIGN section 5); so it has to be called
+/// before any thread is started.
+pub fn run(config: Config, spool: Spool, mode: Mode) -> Result<Summary, RunError> {
+    let parent = match parent::split(&config, &spool)? {
+        parent::Side::Alone => None,
+        parent::Side::Worker(link) => Some(link),
+        parent::Side::Parent(summary) => return summary,
+    };
+    let parent = parent.map(Arc::new);
+    let result = run_here(config, &spool, mode, parent.clone());
+    match parent {
+        Some(link) => parent::end_worker(&link, &result),
+        None => result,
+    }
+}
+
+fn run_here(
+    config: Config,
+    spool: &Spool,
+    mode: Mode,
+    parent: Option<Arc<parent::Link>>,
+) -> Result<Summary, RunError> {
+    let runtime = runtime()?;
+    let (stop, stopped) = watch::channel(false);
+    let engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
+    let summary = std::thread::scope(|threads| {
+        runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    summary
+}
+
+/// Whose spool it is, for people.
+fn owner_name(path: &Path, uid: u32) -> String {
+    match crate::sys::user_by_uid(uid) {
+        Some(user) => format!("{} belongs to {}", path.display(), user.name),
+        None => format!("{} belongs to user {uid}", path.display()),
+    }
 }

@@ -4,5 +4,6 @@
 pub mod conn;
 pub mod dns;
 pub mod drive;
+pub mod lookup;
 pub mod stdio;
 pub mod tls;

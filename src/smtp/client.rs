@@ -18,169 +18,33 @@
 //! end of the input goes through `step` first, then
 //! [`Client::connection_lost`].
 //!
-//! `replies` says what a reply means, `transaction` holds one message under way,
-//! `chunks` writes BDAT; this file holds the types, the loop and what is sent.
+//! `types` is what a driver sees; `send` says what is sent and when, `replies`
+//! what a reply means; `transaction` holds one message under way, `chunks`
+//! writes BDAT; this file holds the loop and the ends.
 
 use std::collections::VecDeque;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::addr::{Mailbox, ReversePath};
 use super::caps::Caps;
-use super::command::{Command, CommandError};
-use super::param::{MailParams, RcptParams};
+use super::command::Command;
 use super::reply::{Enhanced, Reply, ReplyReader};
 
 mod chunks;
 mod replies;
+mod send;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod types;
 
-use transaction::{Next, Open};
+use transaction::Open;
+pub use types::{
+    Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
+};
 
-/// Commands sent ahead of their replies, and octets of them that wait to be
-/// written: bounds, so that both ends reading late never block each other.
-const WINDOW: usize = 100;
-const OUTPUT_BOUND: usize = 16 * 1024;
 /// Chunks sent ahead of their replies.
 const CHUNK_WINDOW: usize = 16;
-
-/// What to do about STARTTLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsWish {
-    /// Never ask (or TLS is on from the start).
-    No,
-    /// When offered; a 454 means going on in clear.
-    IfOffered,
-    /// Not offered, or refused: the connection fails, temporarily.
-    Must,
-}
-
-/// Time-outs of RFC 5321 section 4.5.3.2.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    pub greeting: Duration,
-    pub command: Duration,
-    pub data: Duration,
-    pub content: Duration,
-    pub end_of_data: Duration,
-}
-
-impl Default for Timeouts {
-    /// 5, 5, 2, 3 and 10 minutes.
-    fn default() -> Timeouts {
-        let minutes = |n: u64| Duration::from_secs(60 * n);
-        Timeouts {
-            greeting: minutes(5),
-            command: minutes(5),
-            data: minutes(2),
-            content: minutes(3),
-            end_of_data: minutes(10),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Our name for EHLO: a domain or an address literal.
-    pub hello: String,
-    pub tls: TlsWish,
-    /// Use PIPELINING where offered.
-    pub pipelining: bool,
-    /// Use BDAT where CHUNKING and PIPELINING are offered. Without it BDAT is
-    /// used for BODY=BINARYMIME only.
-    pub chunking: bool,
-    pub timeouts: Timeouts,
-}
-
-/// One message for this host. Parameters are sent only where offered (CL-06).
-#[derive(Clone, Debug)]
-pub struct Message {
-    pub reverse_path: ReversePath,
-    pub params: MailParams,
-    pub recipients: Vec<(Mailbox, RcptParams)>,
-    /// Octets of the content as it is stored.
-    pub size: u64,
-    /// The content holds octets over 127.
-    pub eight_bit: bool,
-    /// An address or the header needs SMTPUTF8.
-    pub utf8: bool,
-}
-
-/// Where in the dialogue something happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    Connect,
-    Greeting,
-    Hello,
-    StartTls,
-    Mail,
-    Rcpt,
-    Data,
-    Content,
-    EndOfData,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Accepted,
-    /// Try again later.
-    Deferred,
-    /// Never try again.
-    Refused,
-    /// The answer to the final dot was lost: it may have been delivered. Try
-    /// again, and say so.
-    Unknown,
-}
-
-/// What the engine can do at once about a recipient that was deferred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// The content in 7 bits: 8BITMIME (or BINARYMIME) is not offered (CL-22).
-    SevenBit,
-    /// Another transaction: this one had too many recipients (CL-09).
-    AnotherTransaction,
-}
-
-/// What became of one recipient.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    pub verdict: Verdict,
-    /// For a report's Status field: the server's, or ours of the same class.
-    pub status: Enhanced,
-    pub needs: Option<Needs>,
-    pub stage: Stage,
-    /// The server's words, where it said any.
-    pub reply: Option<Reply>,
-    /// Our words, where it said none.
-    pub text: String,
-}
-
-/// Why the connection is over.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
-    /// `Deferred`, or `Refused` where the server said 5yz.
-    pub verdict: Verdict,
-    pub status: Enhanced,
-    pub stage: Stage,
-    pub reply: Option<Reply>,
-    pub text: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "an ignored step loses mail or hangs the connection"]
-pub enum Step {
-    Input,
-    StartTls,
-    /// Nothing is under way.
-    Ready,
-    /// 354 (or BDAT may begin): stream the content.
-    Content,
-    /// The transaction begun last is settled for every recipient.
-    Done,
-    Closed,
-}
 
 #[derive(Debug)]
 pub struct Client {
@@ -443,99 +307,6 @@ impl Client {
         }
     }
 
-    /// EHLO, first or again.
-    fn hello(&mut self) {
-        self.send(&Command::Ehlo(self.settings.hello.clone()), Expect::Ehlo);
-    }
-
-    /// Sends a command of which no part is from outside.
-    fn send(&mut self, command: &Command, expect: Expect) {
-        if let Err(why) = self.try_send(command, false, expect) {
-            self.fail(expect.stage(), None, Enhanced(4, 3, 5), &why.to_string());
-        }
-    }
-
-    fn try_send(
-        &mut self,
-        command: &Command,
-        utf8: bool,
-        expect: Expect,
-    ) -> Result<(), CommandError> {
-        command.write(utf8, &mut self.out)?;
-        self.expect.push_back(expect);
-        Ok(())
-    }
-
-    /// Sends what the open transaction has to send next: one command at a time,
-    /// or a group of them where PIPELINING is on (CL-20).
-    fn pump(&mut self, now: Instant) {
-        while self.state == State::Busy && self.has_room() {
-            let Some(open) = &mut self.open else { return };
-            if self.expect.is_empty() {
-                self.progress = now;
-            }
-            match open.next {
-                Next::Rset => {
-                    open.next = Next::Mail;
-                    self.send(&Command::Rset, Expect::Rset);
-                }
-                Next::Mail => self.send_mail(),
-                Next::Rcpt(n) => self.send_rcpt(n),
-                Next::Content if open.is_settled() => open.next = Next::Replies,
-                Next::Content if open.encoder.is_chunked() => {
-                    if !self.expect.is_empty() {
-                        return;
-                    }
-                    open.next = Next::Replies;
-                    self.state = State::Content;
-                }
-                Next::Content => {
-                    open.next = Next::Replies;
-                    self.send(&Command::Data, Expect::Data);
-                }
-                Next::Replies => {
-                    if self.expect.is_empty() {
-                        self.settle();
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        let group = self.settings.pipelining && self.caps.pipelining;
-        self.expect.is_empty()
-            || (group && self.expect.len() < WINDOW && self.out.len() < OUTPUT_BOUND)
-    }
-
-    fn send_mail(&mut self) {
-        let Some(open) = &mut self.open else { return };
-        open.next = Next::Rcpt(0);
-        let (command, utf8) = (open.mail(&self.caps), open.utf8);
-        self.dirty = true;
-        if let Err(why) = self.try_send(&command, utf8, Expect::Mail)
-            && let Some(open) = &mut self.open
-        {
-            open.refuse_all(transaction::unwritable(&why, Stage::Mail));
-        }
-    }
-
-    fn send_rcpt(&mut self, n: usize) {
-        let Some(open) = &mut self.open else { return };
-        let Some(command) = open.rcpt(n, &self.caps) else {
-            open.next = Next::Content;
-            return;
-        };
-        open.next = Next::Rcpt(n + 1);
-        let utf8 = open.utf8;
-        if let Err(why) = self.try_send(&command, utf8, Expect::Rcpt(n))
-            && let Some(open) = &mut self.open
-        {
-            open.settle(n, transaction::unwritable(&why, Stage::Rcpt));
-        }
-    }
-
     /// The open transaction is over, for better or worse.
     fn settle(&mut self) {
         if let Some(open) = self.open.take() {
@@ -565,7 +336,7 @@ impl Client {
             } else {
                 Verdict::Deferred
             };
-            open.refuse_all(failure.outcome(verdict));
+            open.settle_all(&failure.outcome(verdict));
             self.settled = open.into_outcomes();
             self.done = true;
         }

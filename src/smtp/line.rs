@@ -47,7 +47,7 @@ impl LineReader {
     /// Takes bytes from the front of `input`, up to and including the first
     /// line end; `None` when the input is used up before. Memory of the line
     /// handed out last is freed by the next call, also one without input.
-    pub fn read<'a>(&'a mut self, input: &mut &'a [u8]) -> Option<Line<'a>> {
+    pub fn read<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Line<'a>> {
         if self.handed_out {
             *self = LineReader::new(self.lf_ends);
         }

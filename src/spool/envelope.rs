@@ -239,6 +239,18 @@ pub(super) struct Parsed {
     pub crc32c: u32,
 }
 
+/// An envelope that came through a pipe; the message follows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piped {
+    pub id: Id,
+    pub envelope: Envelope,
+    /// `None`: blank, for the writer did not know the end of the message yet.
+    pub check: Option<Check>,
+    /// CRC-32C of the envelope; with the message's octets appended it is the
+    /// check's.
+    pub crc32c: u32,
+}
+
 /// Where the envelope ends in `octets`, which are a file's beginning: `None`
 /// when more has to be read, an error when it can be no envelope (S6). Looks
 /// from `seen` on only, the length at the last call.
@@ -261,9 +273,23 @@ pub(super) fn end(octets: &[u8], seen: usize) -> std::result::Result<Option<usiz
     }
 }
 
-/// Parses a whole envelope, `Envelope-End` line included. Never guesses: any
-/// record that is unknown, missing or out of order is an error.
+/// Parses a whole envelope, `Envelope-End` line included, its check filled in.
 pub(super) fn parse(octets: &[u8]) -> std::result::Result<Parsed, String> {
+    let piped = parse_piped(octets)?;
+    Ok(Parsed {
+        crc32c: piped.crc32c,
+        head: Head {
+            id: piped.id,
+            envelope: piped.envelope,
+            check: piped.check.ok_or("bad Envelope-Check")?,
+            offset: octets.len() as u64,
+        },
+    })
+}
+
+/// The same, where the check may be blank. Never guesses: any record that is
+/// unknown, missing or out of order is an error.
+pub(super) fn parse_piped(octets: &[u8]) -> std::result::Result<Piped, String> {
     let text = std::str::from_utf8(octets).map_err(|_| "its envelope is not UTF-8".to_owned())?;
     let mut records = Records { text, at: 0 };
     let id = records.take(ID)?;
@@ -272,24 +298,23 @@ pub(super) fn parse(octets: &[u8]) -> std::result::Result<Parsed, String> {
     let recipients = parse_recipients(&mut records)?;
     let origin = Origin::parse(records.take(ORIGIN)?).ok_or("bad Envelope-Origin")?;
     let check_at = records.at + CHECK.len() + 2;
-    let check = Check::parse(records.take(CHECK)?).ok_or("bad Envelope-Check")?;
+    let check = match records.take(CHECK)? {
+        blank if blank.len() == CHECK_WIDTH && blank.trim_ascii().is_empty() => None,
+        value => Some(Check::parse(value).ok_or("bad Envelope-Check")?),
+    };
     if records.take(END)? != id.as_str() || records.at != octets.len() {
         return Err("bad Envelope-End".to_owned());
     }
-    let envelope = Envelope {
-        sender,
-        params,
-        recipients,
-        origin,
-    };
-    Ok(Parsed {
-        crc32c: crc_of_head(octets, check_at),
-        head: Head {
-            id,
-            envelope,
-            check,
-            offset: octets.len() as u64,
+    Ok(Piped {
+        id,
+        envelope: Envelope {
+            sender,
+            params,
+            recipients,
+            origin,
         },
+        check,
+        crc32c: crc_of_head(octets, check_at),
     })
 }
 

@@ -45,10 +45,12 @@ mod claim;
 mod content;
 mod envelope;
 mod error;
+mod form;
 mod history;
 mod id;
 mod lines;
 pub mod maildir;
+mod pipe;
 mod read;
 mod run;
 mod scan;
@@ -60,11 +62,13 @@ mod write;
 pub use claim::Claim;
 pub use envelope::{
     BodyKind, Check, Envelope, Head, MAX_HEAD, MAX_LENGTH, MAX_RECIPIENTS, MAX_RECORD, Origin,
-    Recipient,
+    Piped, Recipient,
 };
 pub use error::{Result, SpoolError};
+pub use form::read_form;
 pub use history::Ending;
 pub use id::Id;
+pub use pipe::{print_head, read_head};
 pub use read::MessageReader;
 pub use run::{RunLock, Wake, Watch};
 pub use state::{Attempt, Outcome, State, Target};

@@ -202,6 +202,17 @@ impl Spool {
             .map_err(|e| SpoolError::io("print an expansion", e))?;
         StateFile::open(self, format!("expand/{id}"))?.append(self, &octets, true)
     }
+
+    /// The expansion in `expand/ID` alone: `state/ID` is no word to go by for
+    /// the privileged parent, who did not write it.
+    pub fn expansion(&self, id: Id) -> Result<Option<Vec<Target>>> {
+        let mut state = State::default();
+        if let Some(octets) = self.read_whole(&format!("expand/{id}"))? {
+            let read = state.read(&octets);
+            read.map_err(|why| SpoolError::Corrupt(id, why))?;
+        }
+        Ok(state.targets)
+    }
 }
 
 /// `state/ID` open for appending by the holder of the claim.

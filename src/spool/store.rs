@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{CWD, Gid, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use super::error::{Result, SpoolError};
@@ -107,6 +107,27 @@ impl Spool {
         }
     }
 
+    /// Makes a system installation's spool, as root: it belongs to the service
+    /// user, but for `expand/`, which only the privileged parent may write.
+    pub fn create_system(path: &Path, owner: u32, group: u32) -> Result<Spool> {
+        let failed =
+            |e| SpoolError::io(format!("give the spool {} to its owner", path.display()), e);
+        let spool = Spool::open_or_create(path, Some(group))?;
+        let give = |dir: &str| {
+            let (owner, group) = (Uid::from_raw(owner), Gid::from_raw(group));
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            rustix::fs::chownat(&spool.root, dir, Some(owner), Some(group), flags).map_err(failed)
+        };
+        for dir in DIRECTORIES.iter().filter(|d| **d != "expand") {
+            give(dir)?;
+        }
+        for mark in FOLDER_MARKS {
+            give(mark)?;
+        }
+        give(".")?;
+        Spool::open(path)
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -142,6 +163,10 @@ impl Spool {
             let at = |flags| rustix::fs::openat(&self.root, path, flags | common, self.file_mode());
             if !create {
                 return at(flags);
+            }
+            match at(flags - OFlags::CREATE) {
+                Err(Errno::NOENT) => {}
+                other => return other,
             }
             match at(flags | OFlags::EXCL) {
                 Err(Errno::EXIST) => at(flags - OFlags::CREATE),

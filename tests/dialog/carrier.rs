@@ -1,6 +1,7 @@
 //! The seam between the dialogues and what carries them. A carrier opens a
 //! session of a server set up as the script says and is then written to and
-//! read from as a client would; `play` does the talking and comparing.
+//! read from as a client would; `play` does the talking and comparing. Settings
+//! and answers of a script come from `memory`.
 
 use super::script::{Directive, Script};
 
@@ -32,6 +33,7 @@ pub trait Conversation {
     /// The client is done sending.
     fn close(&mut self);
 
-    /// The messages taken so far, in order; None where that cannot be seen.
+    /// The messages taken so far, in order, as the client sent them: without the
+    /// trace fields of a server. None where that cannot be seen.
     fn stored(&mut self) -> Option<Vec<Vec<u8>>>;
 }

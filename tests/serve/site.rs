@@ -60,8 +60,21 @@ impl Site {
         self.start_at(&["127.0.0.1:0"])
     }
 
+    /// With so many file descriptors and no more.
+    pub fn start_with_descriptors(&self, most: usize) -> Server {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -n $0; exec \"$@\""])
+            .arg(most.to_string());
+        command.arg(PROGRAM).arg("--config").arg(self.config());
+        Site::listen(command, &["127.0.0.1:0"])
+    }
+
     pub fn start_at(&self, places: &[&str]) -> Server {
-        let mut command = self.command();
+        Site::listen(self.command(), places)
+    }
+
+    fn listen(mut command: Command, places: &[&str]) -> Server {
         for place in places {
             command.arg("--listen").arg(place);
         }

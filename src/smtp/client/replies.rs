@@ -109,8 +109,8 @@ impl Client {
         }
     }
 
-    /// 354. With nobody to send to, an empty message ends what DATA began
-    /// (RFC 2920 section 3.1).
+    /// DATA may go on. With nobody to send to, an empty message ends what it
+    /// began (RFC 2920 section 3.1).
     fn go_ahead(&mut self) {
         let Some(open) = &mut self.open else { return };
         if open.is_any_taken() {
@@ -124,7 +124,7 @@ impl Client {
     /// The same verdict for every recipient not settled.
     fn decide(&mut self, stage: Stage, reply: Reply) {
         if let Some(open) = &mut self.open {
-            open.refuse_all(by_class(stage, reply));
+            open.settle_all(&by_class(stage, reply));
         }
         // After a refused chunk nothing more of this content is sent.
         if self.state == State::Content {

@@ -1,7 +1,9 @@
 //! What a dialogue cannot show: windows, early replies, calls out of turn.
 
+use super::send::{OUTPUT_BOUND, WINDOW};
 use super::*;
-use crate::smtp::addr::ReversePath;
+use crate::smtp::addr::{Mailbox, ReversePath};
+use crate::smtp::param::{MailParams, RcptParams};
 
 fn settings(chunking: bool) -> Settings {
     Settings {

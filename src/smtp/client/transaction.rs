@@ -46,6 +46,9 @@ enum Slot {
 pub(super) struct Open {
     message: Message,
     slots: Vec<Slot>,
+    /// How many slots are `Settled`, and `Taken`: asked for each recipient.
+    settled: usize,
+    taken: usize,
     pub(super) next: Next,
     pub(super) encoder: Encoder,
     /// SMTPUTF8 is used.
@@ -66,6 +69,8 @@ impl Open {
         let chunked = (settings.chunking || binary) && may_chunk(caps, settings);
         Box::new(Open {
             slots,
+            settled: 0,
+            taken: 0,
             next: if dirty { Next::Rset } else { Next::Mail },
             encoder: Encoder::new(chunked, binary),
             utf8: needs_utf8(&message) && caps.smtputf8,
@@ -111,45 +116,52 @@ impl Open {
     pub(super) fn rcpt_answered(&mut self, n: usize, reply: Reply) {
         let more = reply.code == 452 || reply.code == 552;
         let split = more && is_about_number(&reply) && self.is_any_taken();
-        let Some(slot @ Slot::Waiting) = self.slots.get_mut(n) else {
-            return;
-        };
-        *slot = if reply.is_positive() {
-            Slot::Taken
-        } else {
-            let mut outcome = by_class(Stage::Rcpt, reply);
-            if split {
-                outcome.verdict = Verdict::Deferred;
-                outcome.status.0 = 4;
-                outcome.needs = Some(Needs::AnotherTransaction);
-            }
-            Slot::Settled(outcome)
-        };
+        if reply.is_positive() {
+            return self.set(n, Slot::Taken);
+        }
+        let mut outcome = by_class(Stage::Rcpt, reply);
+        if split {
+            outcome.verdict = Verdict::Deferred;
+            outcome.status.0 = 4;
+            outcome.needs = Some(Needs::AnotherTransaction);
+        }
+        self.set(n, Slot::Settled(outcome));
     }
 
     /// The same outcome for all that are not settled.
-    pub(super) fn refuse_all(&mut self, outcome: Outcome) {
-        for slot in &mut self.slots {
-            if !matches!(slot, Slot::Settled(_)) {
-                *slot = Slot::Settled(outcome.clone());
-            }
+    pub(super) fn settle_all(&mut self, outcome: &Outcome) {
+        for n in 0..self.slots.len() {
+            self.settle(n, outcome.clone());
         }
     }
 
     pub(super) fn settle(&mut self, n: usize, outcome: Outcome) {
-        if let Some(slot) = self.slots.get_mut(n) {
-            *slot = Slot::Settled(outcome);
+        self.set(n, Slot::Settled(outcome));
+    }
+
+    /// What is settled stays so.
+    fn set(&mut self, n: usize, new: Slot) {
+        let Some(slot) = self.slots.get_mut(n) else {
+            return;
+        };
+        match (&*slot, &new) {
+            (Slot::Waiting, Slot::Taken) => self.taken += 1,
+            (Slot::Waiting, Slot::Settled(_)) => self.settled += 1,
+            (Slot::Taken, Slot::Settled(_)) => {
+                self.settled += 1;
+                self.taken -= 1;
+            }
+            _ => return,
         }
+        *slot = new;
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        self.slots
-            .iter()
-            .all(|slot| matches!(slot, Slot::Settled(_)))
+        self.settled == self.slots.len()
     }
 
     pub(super) fn is_any_taken(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot, Slot::Taken))
+        self.taken > 0
     }
 
     pub(super) fn into_outcomes(self) -> Vec<Outcome> {

@@ -48,7 +48,7 @@ fn feed(session: &mut Session, mut input: &[u8], now: Instant) -> String {
 /// The limits of security 2.8: an idle session is a small constant.
 #[test]
 fn an_idle_session_is_small() {
-    assert!(size_of::<Session>() <= 320, "{}", size_of::<Session>());
+    assert!(size_of::<Session>() <= 256, "{}", size_of::<Session>());
     let now = Instant::now();
     let mut idle = session(now);
     feed(&mut idle, b"EHLO client.example\r\nNOOP\r\n", now);
@@ -138,6 +138,24 @@ fn an_oversize_draft_is_dropped_at_once() {
     assert!(session.transaction().is_some(), "the chunk is not through");
 }
 
+/// A carrier may say yes and no, never "go on".
+#[test]
+fn an_answer_that_is_no_answer_is_a_no() {
+    let now = Instant::now();
+    let mut session = session(now);
+    feed(
+        &mut session,
+        b"EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\n",
+        now,
+    );
+    let mut input = &b"DATA\r\n"[..];
+    assert_eq!(session.step(&mut input, now), Step::Ask(Ask::Data));
+    session.answer(Answer::Reply(Reply::new(354, (0, 0, 0), "go")));
+    assert_eq!(session.step(&mut input, now), Step::Input);
+    assert_eq!(session.output(), b"451 4.3.0 No usable answer\r\n");
+    assert!(session.transaction().is_none());
+}
+
 /// The state is the carrier's to see while it answers.
 #[test]
 fn hello_and_transaction_are_shown() {
@@ -154,6 +172,16 @@ fn hello_and_transaction_are_shown() {
             .is_some_and(|h| h.name == "c.example" && !h.esmtp)
     );
     assert_eq!(session.transaction().map(|t| t.recipients.len()), Some(1));
+}
+
+/// SV-59: without words from the carrier the machine has its own.
+#[test]
+fn yes_at_the_end_is_said_in_our_words() {
+    let now = Instant::now();
+    let mut session = session(now);
+    let mail = b"EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nBDAT 0 LAST\r\n";
+    let said = feed(&mut session, mail, now);
+    assert!(said.ends_with("250 2.0.0 Message taken\r\n"), "{said}");
 }
 
 /// P4: the reply to each command in each phase. Rows are verbs, columns

@@ -1,28 +1,28 @@
-//! The commands: one table, one row a verb, one function a row. The loop reads
-//! the table only; a new verb is a row, a function and a dialogue under
-//! `tests/dialog`.
+//! The commands: one table, one row a verb. The loop reads the table only; a new
+//! verb is a row, a function in `actions` and a dialogue under `tests/dialog`.
 
 use std::time::Instant;
 
-use super::{Event, Hello, Question, Refusal, Session, State};
+use super::actions::{self, error, out_of_order};
+use super::{Event, Question, Refusal, Session, State};
 use crate::smtp::caps::Caps;
 use crate::smtp::command::{Command, CommandError};
 use crate::smtp::line::Line;
-use crate::smtp::param::{Body, MailParams, ParamError, RcptParams};
+use crate::smtp::param::ParamError;
 use crate::smtp::reply::Reply;
 
 /// Where in the dialogue a session is: one bit each, sets by `|`.
-type Phase = u8;
+pub(super) type Phase = u8;
 /// No EHLO yet.
 const CONNECTED: Phase = 1;
 /// Between transactions.
-const READY: Phase = 2;
+pub(super) const READY: Phase = 2;
 /// MAIL was taken.
-const SENDER: Phase = 4;
+pub(super) const SENDER: Phase = 4;
 /// So was a RCPT.
-const RECIPIENT: Phase = 8;
+pub(super) const RECIPIENT: Phase = 8;
 /// A BDAT came that was not the last.
-const CHUNKS: Phase = 16;
+pub(super) const CHUNKS: Phase = 16;
 const ANY: Phase = CONNECTED | READY | SENDER | RECIPIENT | CHUNKS;
 
 /// A row of the table.
@@ -77,20 +77,20 @@ const fn absent(word: &'static str) -> Verb {
 
 #[rustfmt::skip]
 static VERBS: &[Verb] = &[
-    idle("EHLO", "EHLO domain-or-address-literal", ANY, hello),
-    idle("HELO", "HELO domain", ANY, hello),
-    Verb { offered: |caps| caps.starttls, ..verb("STARTTLS", "STARTTLS", READY, starttls) },
-    verb("MAIL", "MAIL FROM:<address> [parameters]", READY, mail),
-    verb("RCPT", "RCPT TO:<address> [parameters]", SENDER | RECIPIENT, rcpt),
-    verb("DATA", "DATA", SENDER | RECIPIENT, data),
+    idle("EHLO", "EHLO domain-or-address-literal", ANY, actions::hello),
+    idle("HELO", "HELO domain", ANY, actions::hello),
+    Verb { offered: |caps| caps.starttls, ..verb("STARTTLS", "STARTTLS", READY, actions::starttls) },
+    verb("MAIL", "MAIL FROM:<address> [parameters]", READY, actions::mail),
+    verb("RCPT", "RCPT TO:<address> [parameters]", SENDER | RECIPIENT, actions::rcpt),
+    verb("DATA", "DATA", SENDER | RECIPIENT, actions::data),
     // In every phase: the octets that follow have to be read (EX-11).
-    Verb { offered: |caps| caps.chunking, ..verb("BDAT", "BDAT octets [LAST]", ANY, bdat) },
-    idle("RSET", "RSET", ANY, rset),
-    idle("NOOP", "NOOP", ANY, noop),
-    idle("VRFY", "VRFY name", ANY, vrfy),
-    idle("EXPN", "EXPN list", ANY, expn),
+    Verb { offered: |caps| caps.chunking, ..verb("BDAT", "BDAT octets [LAST]", ANY, actions::bdat) },
+    idle("RSET", "RSET", ANY, actions::rset),
+    idle("NOOP", "NOOP", ANY, actions::noop),
+    idle("VRFY", "VRFY name", ANY, actions::vrfy),
+    idle("EXPN", "EXPN list", ANY, actions::expn),
     idle("HELP", "HELP", ANY, help),
-    verb("QUIT", "QUIT", ANY, quit),
+    verb("QUIT", "QUIT", ANY, actions::quit),
     absent("AUTH"), absent("ETRN"), absent("ATRN"),
     absent("TURN"), absent("SEND"), absent("SOML"), absent("SAML"),
 ];
@@ -140,14 +140,6 @@ fn announced(line: &[u8]) -> Option<u64> {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-fn error(code: u16, enhanced: (u8, u16, u16), text: impl Into<String>) -> Refusal {
-    Refusal::Error(Reply::new(code, enhanced, text))
-}
-
-fn out_of_order(text: &str) -> Refusal {
-    Refusal::Junk(Reply::new(503, (5, 5, 1), text))
 }
 
 impl Session {
@@ -249,7 +241,7 @@ impl Session {
         !self.settings.local && self.junk > self.settings.max_junk
     }
 
-    fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         match &self.transaction {
             Some(_) if self.incoming.is_some() => CHUNKS,
             Some(transaction) if transaction.recipients.is_empty() => SENDER,
@@ -267,12 +259,12 @@ impl Session {
         ));
     }
 
-    fn ask(&mut self, question: Question) {
+    pub(super) fn ask(&mut self, question: Question) {
         self.state = State::Asking(Box::new(question));
     }
 
     /// Refuses after the octets of a BDAT, if any, were read and dropped.
-    fn refuse_after(&mut self, octets: Option<u64>, refusal: Refusal) {
+    pub(super) fn refuse_after(&mut self, octets: Option<u64>, refusal: Refusal) {
         match octets {
             Some(left) => {
                 self.reset();
@@ -304,149 +296,6 @@ fn syntax(verb: &Verb, why: CommandError) -> Refusal {
     }
 }
 
-fn hello(session: &mut Session, command: Command) {
-    let (name, esmtp) = match command {
-        Command::Ehlo(name) => (name, true),
-        Command::Helo(name) => (name, false),
-        _ => return,
-    };
-    session.reset();
-    session.hello = Some(Hello { name, esmtp });
-    let mut reply = Reply::new(250, (0, 0, 0), session.settings.hostname.clone());
-    if esmtp {
-        let offer = Caps {
-            starttls: session.settings.caps.starttls && !session.tls,
-            etrn: false,
-            auth: Vec::new(),
-            ..session.settings.caps.clone()
-        };
-        reply.lines.extend(offer.lines());
-    }
-    // Without an enhanced code: RFC 2034 section 4 leaves this reply out.
-    reply.write(&mut session.out);
-}
-
-fn starttls(session: &mut Session, _: Command) {
-    if session.tls {
-        return session.refuse(out_of_order("TLS is on already"));
-    }
-    session.respond(Reply::new(220, (2, 0, 0), "Begin TLS"));
-    session.state = State::Handshake;
-}
-
-fn mail(session: &mut Session, command: Command) {
-    let Command::Mail(path, params) = command else {
-        return;
-    };
-    let caps = &session.settings.caps;
-    let limit = caps.size.filter(|&limit| limit > 0);
-    let utf8 = path.mailbox().is_some_and(|m| m.needs_utf8());
-    if let Some(keyword) = unoffered(&params, caps) {
-        session.refuse(error(555, (5, 5, 4), format!("{keyword} is not offered")));
-    } else if utf8 && !params.smtputf8 {
-        session.refuse(error(553, (5, 6, 7), "This address needs SMTPUTF8"));
-    } else if params
-        .size
-        .zip(limit)
-        .is_some_and(|(size, limit)| size > limit)
-    {
-        let reply = Reply::new(552, (5, 3, 4), "Message too big");
-        session.refuse(Refusal::Junk(reply));
-    } else {
-        session.ask(Question::Mail(path, params));
-    }
-}
-
-/// A parameter of MAIL whose extension is off.
-fn unoffered(params: &MailParams, caps: &Caps) -> Option<&'static str> {
-    let body = match params.body {
-        None => true,
-        Some(Body::BinaryMime) => caps.binarymime && caps.chunking,
-        Some(_) => caps.eight_bit_mime,
-    };
-    [
-        ("SIZE", params.size.is_none() || caps.size.is_some()),
-        ("BODY", body),
-        ("RET", params.ret.is_none() || caps.dsn),
-        ("ENVID", params.envid.is_none() || caps.dsn),
-        ("SMTPUTF8", !params.smtputf8 || caps.smtputf8),
-        ("AUTH", params.auth.is_none()),
-    ]
-    .into_iter()
-    .find_map(|(keyword, fine)| (!fine).then_some(keyword))
-}
-
-fn rcpt(session: &mut Session, command: Command) {
-    use crate::smtp::addr::ForwardPath;
-    let Command::Rcpt(path, params) = command else {
-        return;
-    };
-    let Some(transaction) = &session.transaction else {
-        return;
-    };
-    let utf8 = matches!(&path, ForwardPath::Mailbox(m) if m.needs_utf8());
-    if params != RcptParams::default() && !session.settings.caps.dsn {
-        session.refuse(error(555, (5, 5, 4), "DSN is not offered"));
-    } else if utf8 && !transaction.params.smtputf8 {
-        session.refuse(error(553, (5, 6, 7), "This address needs SMTPUTF8"));
-    } else if transaction.recipients.len() >= session.settings.max_recipients {
-        let reply = Reply::new(452, (4, 5, 3), "Too many recipients in one message");
-        session.refuse(Refusal::Free(reply));
-    } else {
-        session.ask(Question::Rcpt(path, params));
-    }
-}
-
-fn data(session: &mut Session, _: Command) {
-    let body = session.transaction().and_then(|t| t.params.body);
-    if session.phase() == SENDER {
-        session.refuse(Refusal::Junk(Reply::new(
-            554,
-            (5, 5, 1),
-            "No valid recipients",
-        )));
-    } else if body == Some(Body::BinaryMime) {
-        session.refuse(out_of_order("BINARYMIME needs BDAT"));
-    } else {
-        session.ask(Question::Data);
-    }
-}
-
-fn bdat(session: &mut Session, command: Command) {
-    let Command::Bdat(octets, last) = command else {
-        return;
-    };
-    let refusal = match session.phase() {
-        RECIPIENT => return session.ask(Question::Bdat(octets, last)),
-        CHUNKS => return session.next_chunk(octets, last),
-        SENDER => Refusal::Junk(Reply::new(554, (5, 5, 1), "No valid recipients")),
-        READY => out_of_order("Say MAIL first"),
-        _ => out_of_order("Say EHLO first"),
-    };
-    session.refuse_after(Some(octets), refusal);
-}
-
-fn rset(session: &mut Session, _: Command) {
-    session.reset();
-    session.respond(Reply::new(250, (2, 0, 0), "Forgotten"));
-}
-
-fn noop(session: &mut Session, _: Command) {
-    session.respond(Reply::new(250, (2, 0, 0), "Ok"));
-}
-
-fn vrfy(session: &mut Session, command: Command) {
-    if let Command::Vrfy(name) = command {
-        session.ask(Question::Vrfy(name));
-    }
-}
-
-fn expn(session: &mut Session, command: Command) {
-    if let Command::Expn(name) = command {
-        session.ask(Question::Expn(name));
-    }
-}
-
 fn help(session: &mut Session, _: Command) {
     let mut reply = Reply::new(214, (2, 0, 0), "Commands here:");
     let offered = VERBS
@@ -456,8 +305,4 @@ fn help(session: &mut Session, _: Command) {
         .lines
         .extend(offered.map(|verb| verb.usage.to_string()));
     session.respond(reply);
-}
-
-fn quit(session: &mut Session, _: Command) {
-    session.close(Reply::new(221, (2, 0, 0), "Bye"));
 }

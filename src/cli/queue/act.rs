@@ -1,0 +1,92 @@
+//! `smtp-queue hold`, `release`, `retry`, `remove`: one line for each message
+//! says what was done.
+
+use super::Context;
+use super::select::each;
+use crate::class::Class;
+use crate::cli::drain::Runner;
+use crate::cli::output::Out;
+use crate::cli::{Done, Stop};
+use crate::spool::{Entry, Place, Spool, SpoolError};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Message ids, or their unique beginnings; - reads them from standard input
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    Hold,
+    Release,
+    Retry,
+    Remove,
+}
+
+pub fn act(context: &Context, options: &Options, act: Act) -> Done {
+    let spool = context.spool()?;
+    let mut out = Out::stdout(false);
+    let mut wake = false;
+    let done = each(context.tool, &spool, &options.ids, |entry| {
+        let words = one(&spool, entry, act)?;
+        wake |= matches!(act, Act::Release | Act::Retry);
+        out.line(&format!("{}\t{words}", entry.id))
+    });
+    out.flush()?;
+    if wake {
+        run_now(context, &spool)?;
+    }
+    done
+}
+
+fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
+    match (act, entry.place) {
+        (Act::Hold, Place::Held) => return Ok("held already"),
+        (Act::Release, Place::New | Place::Deferred) => return Ok("not held"),
+        (Act::Retry, Place::Held) => {
+            return Err(Stop::new(Class::Data, "is held: release it first"));
+        }
+        _ => {}
+    }
+    let mut claim = spool.claim(entry)?.ok_or(SpoolError::Busy(entry.id))?;
+    match act {
+        Act::Hold => {
+            claim.note("held by the operator")?;
+            claim.hold()?;
+            Ok("held")
+        }
+        Act::Release => {
+            claim.note("released by the operator")?;
+            claim.release()?;
+            Ok("released")
+        }
+        Act::Retry => {
+            // In new/ it is due anyway; elsewhere the name says so.
+            match entry.place {
+                Place::New => {}
+                Place::Failed => claim.release()?,
+                _ => claim.defer(now())?,
+            }
+            Ok("due now")
+        }
+        Act::Remove => {
+            claim.remove("removed by the operator")?;
+            Ok("removed")
+        }
+    }
+}
+
+fn now() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0)
+}
+
+/// Wakes the resident runner, or starts one.
+fn run_now(context: &Context, spool: &Spool) -> Done {
+    if spool.has_runner()? {
+        spool.ask_run()?;
+    } else {
+        Runner::new(&context.config.spool, context.config_file.as_deref()).wake(spool);
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `smtp-queue deliver`: one message from standard input, in the spool's
+//! envelope form, delivered while the caller waits (`smtp-send --now`).
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use serde::Serialize;
+
+use super::Context;
+use crate::class::Class;
+use crate::cli::output::{Out, Record};
+use crate::cli::{Done, Stop};
+use crate::deliver;
+use crate::spool::{self, Attempt, Outcome};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// One JSON object a recipient
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of one recipient.
+#[derive(Serialize)]
+struct Line {
+    recipient: String,
+    /// `delivered`, `deferred`, `failed` or `unknown`.
+    result: &'static str,
+    status: String,
+    host: Option<String>,
+    tls: Option<String>,
+    milliseconds: u64,
+    text: String,
+}
+
+impl Record for Line {
+    const VERSION: u32 = 1;
+    const COLUMNS: &'static [(&'static str, usize)] = &[
+        ("RECIPIENT", 24),
+        ("RESULT", 9),
+        ("STATUS", 6),
+        ("HOST", 24),
+        ("TLS", 8),
+        ("MS", 6),
+        ("TEXT", 0),
+    ];
+
+    fn row(&self) -> Vec<String> {
+        let or_dash = |s: &Option<String>| s.clone().unwrap_or_else(|| "-".into());
+        vec![
+            self.recipient.clone(),
+            self.result.into(),
+            self.status.clone(),
+            or_dash(&self.host),
+            or_dash(&self.tls),
+            self.milliseconds.to_string(),
+            self.text.clone(),
+        ]
+    }
+}
+
+pub fn deliver(context: Context, options: &Options) -> Done {
+    let (head, mut message) = spool::read_form(input()?)?;
+    let results = deliver::now(context.config, &head.envelope, &mut message)?;
+    let mut out = Out::stdout(options.json);
+    let mut worst = None;
+    for one in results {
+        worst = worst.max(class(&one.attempt));
+        out.record(&line(one.to, one.attempt))?;
+    }
+    out.flush()?;
+    match worst {
+        None => Ok(()),
+        Some(class) => Err(Stop::Status(class)),
+    }
+}
+
+/// Standard input as a file that can be read twice: itself where it is one,
+/// else a nameless copy.
+fn input() -> Result<File, Stop> {
+    let failed = |e: io::Error| Stop::new(Class::NoInput, format!("standard input: {e}"));
+    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
+    let mut stdin = File::from(stdin);
+    if stdin.metadata().map_err(failed)?.is_file() {
+        return Ok(stdin);
+    }
+    let copied = |e: io::Error| Stop::new(Class::Temporary, format!("copying the message: {e}"));
+    let mut copy = deliver::nameless().map_err(copied)?;
+    io::copy(&mut stdin, &mut copy).map_err(copied)?;
+    Ok(copy)
+}
+
+/// What a result makes of the exit status.
+fn class(attempt: &Attempt) -> Option<Class> {
+    match (attempt.result, attempt.status.as_str()) {
+        (Outcome::Delivered, _) => None,
+        (Outcome::Deferred | Outcome::Unknown, _) => Some(Class::Temporary),
+        (Outcome::Failed, "5.1.1") => Some(Class::NoUser),
+        (Outcome::Failed, "5.1.2" | "5.1.10" | "5.4.4") => Some(Class::NoHost),
+        (Outcome::Failed, _) => Some(Class::Unavailable),
+    }
+}
+
+fn line(recipient: String, attempt: Attempt) -> Line {
+    Line {
+        recipient,
+        result: match attempt.result {
+            Outcome::Delivered => "delivered",
+            Outcome::Deferred => "deferred",
+            Outcome::Failed => "failed",
+            Outcome::Unknown => "unknown",
+        },
+        status: attempt.status,
+        host: attempt.host,
+        tls: attempt.tls,
+        milliseconds: attempt.ms,
+        text: attempt.text,
+    }
+}

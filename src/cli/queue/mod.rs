@@ -1,0 +1,117 @@
+//! `smtp-queue`: everything about the spool.
+
+mod act;
+mod deliver;
+mod explain;
+mod list;
+mod route;
+mod run;
+mod select;
+mod show;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{Done, Stop};
+use crate::config::{Config, Overrides};
+use crate::spool::Spool;
+
+pub const TOOL: &str = "smtp-queue";
+
+/// List, run, deliver, hold and explain queued mail.
+#[derive(Parser)]
+#[command(name = TOOL, version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+struct Common {
+    /// Configuration file instead of the usual ones
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Spool directory
+    #[arg(long, value_name = "DIR", global = true)]
+    spool: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List queued messages, oldest first
+    List(list::Options),
+    /// Show a message's envelope and state
+    Show(show::ShowOptions),
+    /// Print a message
+    Cat(show::CatOptions),
+    /// Tell what happened to a message and what will
+    Explain(explain::Options),
+    /// Deliver what is due
+    Run(run::Options),
+    /// Deliver one message from standard input, without the queue
+    Deliver(deliver::Options),
+    /// Stop trying until released
+    Hold(act::Options),
+    /// Let held messages go again
+    Release(act::Options),
+    /// Try messages now
+    Retry(act::Options),
+    /// Remove messages; nobody is told
+    Remove(act::Options),
+    /// Tell where mail to an address would go, sending nothing
+    Route(route::Options),
+    /// Print the configuration in force and where each value came from
+    Config(route::ConfigOptions),
+}
+
+/// What every command works with.
+struct Context {
+    config: Config,
+    /// What `--config` said, for a runner to be started.
+    config_file: Option<PathBuf>,
+    /// The program to name in messages: `smtp-queue hold`.
+    tool: &'static str,
+}
+
+impl Context {
+    fn spool(&self) -> Result<Spool, Stop> {
+        Ok(Spool::open(&self.config.spool)?)
+    }
+}
+
+/// The program's body. Called as `runq` it is `smtp-queue run`.
+pub fn main(mut args: Vec<OsString>) -> Done {
+    let name = std::env::args_os().next().unwrap_or_default();
+    if std::path::Path::new(&name).file_name() == Some("runq".as_ref()) {
+        args.insert(0, "run".into());
+    }
+    let Cli { common, command } = super::parse(TOOL, args)?;
+    let config = Config::load(&Overrides {
+        config: common.config.clone(),
+        spool: common.spool,
+        privileged: false,
+    })?;
+    let context = |tool| Context {
+        config,
+        config_file: common.config,
+        tool,
+    };
+    match command {
+        Command::List(o) => list::list(&context("smtp-queue list"), &o),
+        Command::Show(o) => show::show(&context("smtp-queue show"), &o),
+        Command::Cat(o) => show::cat(&context("smtp-queue cat"), &o),
+        Command::Explain(o) => explain::explain(&context("smtp-queue explain"), &o),
+        Command::Run(o) => run::run(context("smtp-queue run"), &o),
+        Command::Deliver(o) => deliver::deliver(context("smtp-queue deliver"), &o),
+        Command::Hold(o) => act::act(&context("smtp-queue hold"), &o, act::Act::Hold),
+        Command::Release(o) => act::act(&context("smtp-queue release"), &o, act::Act::Release),
+        Command::Retry(o) => act::act(&context("smtp-queue retry"), &o, act::Act::Retry),
+        Command::Remove(o) => act::act(&context("smtp-queue remove"), &o, act::Act::Remove),
+        Command::Route(o) => route::route(&context("smtp-queue route"), &o),
+        Command::Config(o) => route::config(&context("smtp-queue config"), &o),
+    }
+}

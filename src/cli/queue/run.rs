@@ -1,0 +1,77 @@
+//! `smtp-queue run`.
+
+use super::Context;
+use super::select::Filter;
+use crate::class::Class;
+use crate::cli::{Done, Stop};
+use crate::config::Config;
+use crate::deliver::{self, Mode};
+use crate::spool::Spool;
+use crate::sys;
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Stay, and deliver what comes (a service)
+    #[arg(long, conflicts_with_all = ["drain", "all", "id", "sender", "recipient"])]
+    watch: bool,
+    /// Stay until nothing is left in the queue
+    #[arg(long, conflicts_with_all = ["all", "id", "sender", "recipient"])]
+    drain: bool,
+    /// Try messages that are not yet due as well
+    #[arg(long)]
+    all: bool,
+    /// Only this message, due or not (may be repeated)
+    #[arg(long, value_name = "ID")]
+    id: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+pub fn run(context: Context, options: &Options) -> Done {
+    let spool = open(&context.config)?;
+    let mode = mode(&spool, options)?;
+    deliver::run(context.config, spool, mode)?;
+    Ok(())
+}
+
+fn mode(spool: &Spool, options: &Options) -> Result<Mode, Stop> {
+    if options.watch {
+        return Ok(Mode::Watch);
+    }
+    if options.drain {
+        return Ok(Mode::Drain);
+    }
+    let mut ids = Vec::new();
+    for prefix in &options.id {
+        ids.push(spool.find(prefix)?.id);
+    }
+    if !options.filter.is_empty() {
+        for entry in spool.list()? {
+            // What vanished or does not read right is the runner's business.
+            if spool.head(&entry).is_ok_and(|h| options.filter.takes(&h)) {
+                ids.push(entry.id);
+            }
+        }
+    } else if ids.is_empty() {
+        return Ok(Mode::Pass { all: options.all });
+    }
+    Ok(Mode::Only(ids))
+}
+
+/// The spool; where there is none yet, a new one. Root's is the system's: it
+/// belongs to the service user.
+fn open(config: &Config) -> Result<Spool, Stop> {
+    let path = &config.spool;
+    if path.exists() || !rustix::process::geteuid().is_root() {
+        return Ok(Spool::open_or_create(path, None)?);
+    }
+    let Some(user) = sys::user_by_name(&config.service_user) else {
+        let words = format!(
+            "there is no spool at {} and no user {} to make it for: set service_user",
+            path.display(),
+            config.service_user
+        );
+        return Err(Stop::new(Class::Config, words));
+    };
+    Ok(Spool::create_system(path, user.uid, user.gid)?)
+}

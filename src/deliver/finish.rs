@@ -1,0 +1,200 @@
+//! After an attempt: bounces, delay notices, and what becomes of the file.
+
+use jiff::Timestamp;
+
+use super::job::{Decision, Job, Next, lock};
+use super::notice::{self, About, MakeError};
+use super::result;
+use crate::log;
+use crate::smtp::addr::ReversePath;
+use crate::spool::{Attempt, Lock, Outcome, SpoolError, Target};
+
+/// First word of the notes that say which targets a notice covered.
+const TOLD: &str = "told";
+const DELAY_TOLD: &str = "delay-told";
+
+/// A notice that cannot be written now (disk full) is tried again with the
+/// message.
+const NOTICE_RETRY: i64 = 300;
+
+/// The decision; what it depends on is on stable storage when this returns.
+pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
+    {
+        let mut progress = lock(&job.progress);
+        if let Some(error) = progress.error.take() {
+            return Err(error);
+        }
+        if let Some(why) = progress.damaged.take() {
+            return Ok(Decision::SetAside(why));
+        }
+        if progress.stopped {
+            return Ok(Decision::Keep(Next::Stopped));
+        }
+        if let Some(key) = progress.waiting.take() {
+            let mut tried = job.tried.clone();
+            tried.extend(progress.results.keys());
+            return Ok(Decision::Keep(Next::Waiting { key, tried }));
+        }
+        if progress.hold {
+            return Ok(Decision::Hold);
+        }
+    }
+    let now = Timestamp::now().as_second();
+    let open = job.open_targets();
+    let due = match open.is_empty() {
+        true => None,
+        false => job.next_attempt(now),
+    };
+    if due.is_none() {
+        job.give_up(&open);
+    }
+    // Held until what the notices stand for is recorded or removed.
+    let _locks = match job.notices(due) {
+        Ok(locks) => locks,
+        Err(error) => {
+            log::event("notice-error", &[("id", &job.head.id), ("error", &error)]);
+            return Ok(Decision::Defer(unsigned(now + NOTICE_RETRY)));
+        }
+    };
+    if let Some(error) = lock(&job.progress).error.take() {
+        return Err(error);
+    }
+    Ok(match due {
+        Some(due) => Decision::Defer(due),
+        None if job.is_dead() => {
+            Decision::SetAside("undeliverable, and there is no sender to tell".to_string())
+        }
+        None => Decision::Retire,
+    })
+}
+
+fn unsigned(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0)
+}
+
+impl Job<'_, '_> {
+    /// The latest known attempt of a target.
+    fn latest(&self, number: u32) -> Option<Attempt> {
+        let now = lock(&self.progress).results.get(&number).cloned();
+        let before = || self.state.attempts.iter().rfind(|a| a.target == number);
+        now.or_else(|| before().cloned())
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u32> {
+        0..u32::try_from(self.targets.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Targets without a final result.
+    fn open_targets(&self) -> Vec<u32> {
+        let is_open = |n: &u32| {
+            let result = self.latest(*n).map(|a| a.result);
+            !matches!(result, Some(Outcome::Delivered | Outcome::Failed))
+        };
+        self.numbers().filter(is_open).collect()
+    }
+
+    /// Unix seconds; `None` where the message is too old.
+    fn next_attempt(&self, now: i64) -> Option<u64> {
+        let queued = self.head.envelope.origin.time.as_second();
+        let of = |n: u32| self.state.attempts.iter().filter(|a| a.target == n).count();
+        let before = self.open_targets().into_iter().map(of).max().unwrap_or(0);
+        let attempts = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
+        let random = f64::from(getrandom::u32().unwrap_or(0)) / (f64::from(u32::MAX) + 1.0);
+        let schedule = &self.engine.config.retry;
+        schedule.next(attempts, unsigned(queued), unsigned(now), random)
+    }
+
+    /// BN-22: too long in the queue.
+    fn give_up(&self, open: &[u32]) {
+        let given_up = |n: &u32| {
+            let last = self.latest(*n);
+            let words = last.as_ref().map_or("never tried", |a| a.text.as_str());
+            Attempt {
+                host: last.as_ref().and_then(|a| a.host.clone()),
+                target: *n,
+                ..result::failed("5.4.7", format!("delivery time expired; last: {words}"))
+            }
+        };
+        self.record(open.iter().map(given_up).collect());
+    }
+
+    /// Null sender, and somebody did not get it (BN-02, S9).
+    fn is_dead(&self) -> bool {
+        let failed = |n: u32| self.latest(n).is_some_and(|a| a.result == Outcome::Failed);
+        self.head.envelope.sender == ReversePath::Null && self.numbers().any(failed)
+    }
+
+    /// Commits what the sender is to be told, and records that it was.
+    fn notices(&self, due: Option<u64>) -> Result<Vec<Lock>, MakeError> {
+        let mut locks = Vec::new();
+        let failed = self.untold(TOLD, |a| a.result == Outcome::Failed);
+        if !failed.is_empty() {
+            let made = self.with_about(&failed, |about| {
+                notice::bounce(self.engine, self.spool, about)
+            })?;
+            self.told(TOLD, &failed, made.is_some())?;
+            locks.extend(made);
+        }
+        if due.is_some() && self.is_late() {
+            let late = self.untold(DELAY_TOLD, |a| {
+                matches!(a.result, Outcome::Deferred | Outcome::Unknown)
+            });
+            if !late.is_empty() {
+                let until = self.head.envelope.origin.time + self.engine.config.retry.give_up;
+                let made = self.with_about(&late, |about| {
+                    notice::delay(self.engine, self.spool, about, until)
+                })?;
+                self.told(DELAY_TOLD, &late, made.is_some())?;
+                locks.extend(made);
+            }
+        }
+        Ok(locks)
+    }
+
+    fn is_late(&self) -> bool {
+        let after = self.engine.config.delay_notice;
+        let waited = Timestamp::now().duration_since(self.head.envelope.origin.time);
+        !after.is_zero() && waited.unsigned_abs() >= after && !waited.is_negative()
+    }
+
+    fn untold(&self, word: &str, which: impl Fn(&Attempt) -> bool) -> Vec<(u32, Attempt)> {
+        let told: Vec<u32> = self
+            .state
+            .notes
+            .iter()
+            .filter_map(|(_, words)| words.strip_prefix(word)?.strip_prefix(' '))
+            .flat_map(|numbers| numbers.split(',').filter_map(|n| n.parse().ok()))
+            .collect();
+        self.numbers()
+            .filter(|n| !told.contains(n))
+            .filter_map(|n| Some((n, self.latest(n)?)))
+            .filter(|(_, attempt)| which(attempt))
+            .collect()
+    }
+
+    fn with_about<T>(&self, which: &[(u32, Attempt)], f: impl FnOnce(&About<'_>) -> T) -> T {
+        let targets: Vec<(u32, &Target, &Attempt)> = which
+            .iter()
+            .filter_map(|(n, attempt)| Some((*n, self.targets.get(*n as usize)?, attempt)))
+            .collect();
+        f(&About {
+            head: self.head,
+            letter: self.letter,
+            targets: &targets,
+        })
+    }
+
+    fn told(&self, word: &str, which: &[(u32, Attempt)], sent: bool) -> Result<(), SpoolError> {
+        let numbers: Vec<String> = which.iter().map(|(n, _)| n.to_string()).collect();
+        let event = if sent { "notice" } else { "no-notice" };
+        let kind = if word == TOLD { "bounce" } else { "delay" };
+        let of = numbers.len();
+        log::event(
+            event,
+            &[("id", &self.head.id), ("kind", &kind), ("recipients", &of)],
+        );
+        let mut claim = lock(self.claim);
+        claim.note(&format!("{word} {}", numbers.join(",")))?;
+        claim.record(&[], true)
+    }
+}

@@ -1,0 +1,140 @@
+//! The next hop of a target, and the groups of targets that share one.
+
+use std::net::IpAddr;
+
+use crate::route::table::{Decision, Table};
+use crate::route::transport::{TlsPolicy, Transport};
+use crate::route::{Destination, domain_key};
+use crate::smtp::addr::{Domain, Mailbox};
+
+/// Where a target goes next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hop {
+    Remote(Remote),
+    Local(Local),
+    Discard,
+    /// Status and words.
+    Error(String, String),
+    Hold,
+}
+
+/// A server, or the servers of a domain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remote {
+    pub place: Place,
+    pub tls: TlsPolicy,
+    /// The transport as it is written in routes.
+    pub route: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// The MX hosts of a domain (A-labels, lower case).
+    Mx(String),
+    /// The address literal of a recipient.
+    Literal(IpAddr),
+    /// A host that the administrator named.
+    Host {
+        name: String,
+        port: u16,
+        implicit_tls: bool,
+    },
+}
+
+/// A mailbox of this host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Local {
+    pub kind: LocalKind,
+    pub route: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum LocalKind {
+    /// The mailbox of a local part, as the transport's template has it.
+    User { transport: Transport, local: String },
+    /// A file or, with a slash at its end, a Maildir of an alias.
+    File(String),
+    /// A program of an alias.
+    Program(String),
+}
+
+impl Remote {
+    /// Equal for targets that one connection can carry.
+    pub fn key(&self) -> String {
+        let tls = match self.tls {
+            TlsPolicy::None => "none",
+            TlsPolicy::Opportunistic => "may",
+            TlsPolicy::Required => "must",
+        };
+        match &self.place {
+            Place::Mx(domain) => format!("mx:{domain} {tls}"),
+            Place::Literal(address) => format!("[{address}] {tls}"),
+            Place::Host { .. } => format!("{} {tls}", self.route),
+        }
+    }
+}
+
+/// Decides for one target; `Err` is status and words of a permanent failure.
+pub fn next(table: &Table, to: &str) -> Result<(Hop, String), (&'static str, String)> {
+    let destination: Destination = to.parse().map_err(|e| ("5.1.3", format!("{to}: {e}")))?;
+    let mailbox = match destination {
+        Destination::Mailbox(mailbox) => mailbox,
+        Destination::File(path) => return Ok(from_alias(LocalKind::File(path))),
+        Destination::Pipe(line) => return Ok(from_alias(LocalKind::Program(line))),
+    };
+    let decision = table.decide(&mailbox);
+    let because = decision.because.clone();
+    Ok((by_transport(&decision, &mailbox)?, because))
+}
+
+fn from_alias(kind: LocalKind) -> (Hop, String) {
+    let route = "alias".to_string();
+    (Hop::Local(Local { kind, route }), "alias".to_string())
+}
+
+fn by_transport(decision: &Decision<'_>, mailbox: &Mailbox) -> Result<Hop, (&'static str, String)> {
+    let place = match decision.transport {
+        Transport::Mx => mx_place(&mailbox.domain)?,
+        Transport::Smtp {
+            host,
+            port,
+            implicit_tls,
+        } => Place::Host {
+            name: host.clone(),
+            port: *port,
+            implicit_tls: *implicit_tls,
+        },
+        Transport::Maildir(_) | Transport::Mbox(_) => {
+            return Ok(Hop::Local(Local {
+                kind: LocalKind::User {
+                    transport: decision.transport.clone(),
+                    local: mailbox.local.clone(),
+                },
+                route: decision.transport.to_string(),
+            }));
+        }
+        Transport::Discard => return Ok(Hop::Discard),
+        Transport::Error(status, words) => return Ok(Hop::Error(status.clone(), words.clone())),
+        Transport::Hold => return Ok(Hop::Hold),
+    };
+    Ok(Hop::Remote(Remote {
+        place,
+        tls: decision.tls,
+        route: decision.transport.to_string(),
+    }))
+}
+
+/// MX-09: a literal is the address itself, no question is asked.
+fn mx_place(domain: &Domain) -> Result<Place, (&'static str, String)> {
+    match domain {
+        Domain::V4(a) => Ok(Place::Literal(IpAddr::V4(*a))),
+        Domain::V6(a) => Ok(Place::Literal(IpAddr::V6(*a))),
+        Domain::General(_) => Err((
+            "5.1.2",
+            format!("{domain}: no such kind of address literal is known here"),
+        )),
+        Domain::Name(_) => domain_key(domain)
+            .map(Place::Mx)
+            .map_err(|e| ("5.1.2", format!("{domain}: {e}"))),
+    }
+}

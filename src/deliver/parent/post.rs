@@ -1,0 +1,173 @@
+//! What the parent does for a request, and the delivery process.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+use super::super::expand::{self, AliasFiles};
+use super::super::hop::{self, Hop};
+use super::super::local::{self, Order};
+use super::super::result::{self, Instead};
+use super::link::{Answer, Ask, Asked, reply};
+use crate::config::Config;
+use crate::log;
+use crate::route::table::Table;
+use crate::spool::{Claim, Id, Spool, Target};
+use crate::sys::{self, Fork};
+
+/// What the parent knows: files of the administrator, and the spool.
+pub struct Desk<'a> {
+    pub config: &'a Config,
+    pub spool: &'a Spool,
+    table: Table,
+    aliases: AliasFiles,
+}
+
+impl<'a> Desk<'a> {
+    pub fn new(config: &'a Config, spool: &'a Spool) -> Desk<'a> {
+        Desk {
+            config,
+            spool,
+            table: config.table(),
+            aliases: AliasFiles::default(),
+        }
+    }
+
+    /// Serves a request; true where a process was forked for it.
+    pub fn serve(&self, asked: Asked) -> bool {
+        let Some((message, socket)) = asked.descriptors else {
+            return false;
+        };
+        let answer = match asked.ask {
+            Ask::Expand { id } => self.claim(message, &id).and_then(|c| self.expand(&c)),
+            Ask::Deliver { id, target } => match self.claim(message, &id) {
+                Ok(claim) => return self.deliver(&claim, target, socket),
+                Err(words) => Err(words),
+            },
+            Ask::Done(_) | Ask::Failed(_) => return false,
+        };
+        reply(socket, &answer.unwrap_or_else(Answer::Refused));
+        false
+    }
+
+    /// The descriptor has to be the message of that id, in this spool.
+    fn claim(&self, message: OwnedFd, id: &str) -> Result<Claim<'a>, String> {
+        let id = Id::parse(id).ok_or("no id of a message")?;
+        match self.spool.adopt(message, id) {
+            Ok(Some(claim)) => Ok(claim),
+            Ok(None) => Err(format!("message {id} is not the worker's to deliver")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Recorded where the worker cannot write, unless it is the envelope's own
+    /// list, which anybody can read again.
+    fn expand(&self, claim: &Claim<'_>) -> Result<Answer, String> {
+        let head = claim.head();
+        if let Some(targets) = self.recorded(claim)? {
+            return Ok(Answer::Targets(targets));
+        }
+        let aliases = self.aliases.get(self.config);
+        let is_list_copy = head.envelope.origin.kind == "list";
+        let recipients = &head.envelope.recipients;
+        let targets = expand::targets(self.config, &self.table, &aliases, recipients, is_list_copy)
+            .map_err(|e| e.to_string())?;
+        if targets != plain(claim) {
+            let recorded = self.spool.record_expansion(head.id, &targets);
+            recorded.map_err(|e| e.to_string())?;
+        }
+        Ok(Answer::Targets(targets))
+    }
+
+    fn recorded(&self, claim: &Claim<'_>) -> Result<Option<Vec<Target>>, String> {
+        let expansion = self.spool.expansion(claim.head().id);
+        expansion.map_err(|e| e.to_string())
+    }
+
+    /// Recipient, route and mailbox, from the parent's own list.
+    fn order(&self, claim: &Claim<'_>, number: u32) -> Result<Order, Instead> {
+        let refuse = |words: &str| Instead::new(result::deferred("4.3.0", words));
+        let targets = match self.recorded(claim) {
+            Ok(Some(targets)) => targets,
+            Ok(None) => plain(claim),
+            Err(words) => return Err(refuse(&words)),
+        };
+        let target = targets
+            .get(number as usize)
+            .ok_or_else(|| refuse("no such target"))?;
+        match hop::next(&self.table, &target.to) {
+            Ok((Hop::Local(local), _)) => {
+                local::order(self.config, &local, &claim.head().envelope, target)
+            }
+            Ok(_) => Err(refuse("the target is not local by now")),
+            Err((status, words)) => Err(result::failed(status, words).into()),
+        }
+    }
+
+    fn deliver(&self, claim: &Claim<'_>, number: u32, socket: UnixStream) -> bool {
+        let order = match self.order(claim, number) {
+            Ok(order) => order,
+            Err(attempt) => {
+                reply(socket, &Answer::Attempt(*attempt));
+                return false;
+            }
+        };
+        match sys::fork() {
+            Ok(Fork::Parent(_)) => true,
+            Ok(Fork::Child) => {
+                reply(socket, &post(&order, claim));
+                std::process::exit(0)
+            }
+            Err(error) => {
+                log::event("parent-error", &[("error", &error)]);
+                let words = format!("starting the delivery: {error}");
+                reply(socket, &Answer::Refused(words));
+                false
+            }
+        }
+    }
+}
+
+/// Each recipient of the envelope for itself.
+fn plain(claim: &Claim<'_>) -> Vec<Target> {
+    let recipients = claim.head().envelope.recipients.iter().zip(0..);
+    let target = |(r, n): (&crate::spool::Recipient, u32)| Target {
+        recipient: n,
+        to: r.address.to_string(),
+        owner: None,
+    };
+    recipients.map(target).collect()
+}
+
+/// In the delivery process: becomes the recipient, then writes.
+fn post(order: &Order, claim: &Claim<'_>) -> Answer {
+    let Some(owner) = &order.owner else {
+        let words = format!("{}: no such user here", order.path.display());
+        return Answer::Attempt(result::failed("5.1.1", words));
+    };
+    let refused = |what: &str, error: std::io::Error| {
+        Answer::Attempt(result::deferred("4.3.0", format!("{what}: {error}")))
+    };
+    let opened = match owner.is_roots && order.is_mbox() {
+        true => match local::open_as_root(order) {
+            Ok(opened) => Some(opened),
+            Err(error) => return refused(&order.to_string(), error),
+        },
+        false => None,
+    };
+    let (gid, groups) = match local::group_of(order) {
+        Some(gid) => (gid, Ok(Vec::new())),
+        None => (owner.gid, sys::groups_of(&owner.name, owner.gid)),
+    };
+    let changed = groups.and_then(|groups| sys::become_user(owner.uid, gid, &groups));
+    if let Err(error) = changed {
+        return refused(&format!("becoming {}", owner.name), error);
+    }
+    let mut content = match claim.message() {
+        Ok(content) => content,
+        Err(error) => return Answer::Refused(error.to_string()),
+    };
+    match local::post(order, opened, &mut content) {
+        Ok(attempt) => Answer::Attempt(attempt),
+        Err(damaged) => Answer::Damaged(damaged),
+    }
+}

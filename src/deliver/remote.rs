@@ -1,0 +1,437 @@
+//! One message to one next hop by SMTP: its hosts in order, until every
+//! recipient has an answer.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::content::{Letter, Unfit};
+use super::hop::{Place, Remote};
+use super::hosts::{Candidate, candidates};
+use super::pool::{Kept, Slot};
+use super::result;
+use crate::net::drive::{OpenError, Peer, Session};
+use crate::route::domain_key;
+use crate::route::transport::TlsPolicy;
+use crate::smtp::addr::{Domain, Mailbox, ReversePath};
+use crate::smtp::client::{Message, Needs, Settings, Timeouts, TlsWish, Verdict};
+use crate::smtp::param::{Body, MailParams, RcptParams};
+use crate::spool::{Attempt, Outcome};
+
+/// Connections that got a greeting, per attempt (D1).
+const MAX_SESSIONS: u32 = 5;
+
+/// Recipients of one transaction; servers with a lower limit say 452 (CL-09).
+const MAX_RECIPIENTS: usize = 1000;
+
+/// Longest time that a destination is left alone after none of its hosts could
+/// be reached.
+const DEAD: Duration = Duration::from_secs(60);
+
+/// Whom a message goes to through one next hop.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    pub sender: &'a ReversePath,
+    pub params: &'a MailParams,
+    /// Target number, address, parameters.
+    pub recipients: Vec<(u32, Mailbox, RcptParams)>,
+}
+
+/// Why a batch came to no results at all.
+#[derive(Debug)]
+pub enum Stop {
+    /// The run is ending; nothing was tried.
+    Ending,
+    /// The content does not read right.
+    Damaged(String),
+}
+
+/// One batch under way.
+struct Delivery<'a> {
+    engine: &'a Engine,
+    remote: &'a Remote,
+    slot: &'a Slot<'a>,
+    batch: &'a Batch<'a>,
+    letter: &'a Letter<'a>,
+    /// Recipients (places in the batch) without a final answer.
+    pending: Vec<usize>,
+    /// The latest of each recipient.
+    results: Vec<Option<Attempt>>,
+    /// A failure that may pass was among those of the hosts.
+    transient: Option<Attempt>,
+    sessions: u32,
+    reached: bool,
+}
+
+/// Delivers; one attempt for each recipient, target numbers filled in.
+pub async fn deliver(
+    engine: &Engine,
+    remote: &Remote,
+    slot: &Slot<'_>,
+    batch: &Batch<'_>,
+    letter: &Letter<'_>,
+) -> Result<Vec<Attempt>, Stop> {
+    let mut delivery = Delivery {
+        engine,
+        remote,
+        slot,
+        batch,
+        letter,
+        pending: (0..batch.recipients.len()).collect(),
+        results: vec![None; batch.recipients.len()],
+        transient: None,
+        sessions: 0,
+        reached: false,
+    };
+    delivery.run().await?;
+    Ok(delivery.finish())
+}
+
+impl Delivery<'_> {
+    async fn run(&mut self) -> Result<(), Stop> {
+        self.over_kept_session().await?;
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        if let Some(attempt) = self.slot.dead(Instant::now()) {
+            self.all_pending(&attempt);
+            return Ok(());
+        }
+        let start = Instant::now();
+        let candidates = match candidates(self.engine, self.remote).await {
+            Ok(candidates) => candidates,
+            Err(attempt) => {
+                let ms = result::since(start);
+                self.all_pending(&Attempt { ms, ..*attempt });
+                return Ok(());
+            }
+        };
+        for candidate in &candidates {
+            if self.pending.is_empty() || self.sessions >= MAX_SESSIONS {
+                break;
+            }
+            self.at(candidate).await?;
+        }
+        self.mark_dead();
+        Ok(())
+    }
+
+    /// A connection kept from the message before. One that has gone stale
+    /// meanwhile is no result for anybody.
+    async fn over_kept_session(&mut self) -> Result<(), Stop> {
+        while let Some(kept) = self.slot.take() {
+            self.transactions(kept).await?;
+            for n in &self.pending {
+                if let Some(result) = self.results.get_mut(*n) {
+                    *result = None;
+                }
+            }
+            self.transient = None;
+            if self.pending.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that one address can do for this batch.
+    async fn at(&mut self, candidate: &Candidate) -> Result<(), Stop> {
+        let start = Instant::now();
+        let stopped = self.engine.stopped();
+        let opened = tokio::select! {
+            biased;
+            opened = self.open(candidate) => opened,
+            () = stopped => return Err(Stop::Ending),
+        };
+        match opened {
+            Ok(session) => {
+                self.sessions += 1;
+                self.reached = true;
+                let kept = Kept {
+                    session,
+                    host: candidate.host.clone(),
+                    address: candidate.address.to_string(),
+                    sent: 0,
+                    since: start,
+                };
+                self.transactions(kept).await
+            }
+            Err(attempt) => {
+                let attempt = Attempt {
+                    host: Some(candidate.host.clone()),
+                    address: Some(candidate.address.to_string()),
+                    ms: result::since(start),
+                    ..attempt
+                };
+                self.reached |= attempt.status != "4.4.1";
+                self.all_pending(&attempt);
+                Ok(())
+            }
+        }
+    }
+
+    /// A session, in clear where TLS is only a wish and does not come about
+    /// (CL-28).
+    async fn open(&mut self, candidate: &Candidate) -> Result<Session, Attempt> {
+        let engine = self.engine;
+        let implicit_tls = matches!(
+            self.remote.place,
+            Place::Host {
+                implicit_tls: true,
+                ..
+            }
+        );
+        let host = candidate.host.trim_matches(|c| c == '[' || c == ']');
+        let peer = Peer {
+            address: candidate.address,
+            host,
+            implicit_tls,
+            verify: self.remote.tls == TlsPolicy::Required,
+            connect_timeout: engine.config.delivery.connect_timeout,
+        };
+        let wish = match self.remote.tls {
+            _ if implicit_tls => TlsWish::No,
+            TlsPolicy::None => TlsWish::No,
+            TlsPolicy::Opportunistic => TlsWish::IfOffered,
+            TlsPolicy::Required => TlsWish::Must,
+        };
+        let first = Session::open(&peer, engine.settings(wish), &engine.connector).await;
+        let last = match first {
+            Err(OpenError::Tls(_)) if wish == TlsWish::IfOffered => {
+                self.sessions += 1;
+                let clear = engine.settings(TlsWish::No);
+                Session::open(&peer, clear, &engine.connector).await
+            }
+            other => other,
+        };
+        last.map_err(|e| match e {
+            OpenError::Tls(words) => result::deferred("4.7.5", words),
+            OpenError::Failed(failure) => result::of_failure(&failure),
+        })
+    }
+
+    /// Transactions until all have an answer or the connection is over.
+    async fn transactions(&mut self, mut kept: Kept) -> Result<(), Stop> {
+        while !self.pending.is_empty() && kept.session.is_open() {
+            let before = self.pending.len();
+            self.transaction(&mut kept).await?;
+            if self.pending.len() == before {
+                break;
+            }
+        }
+        if kept.session.is_open() {
+            kept.since = Instant::now();
+            if let Some(done) = self.slot.keep(kept) {
+                done.session.quit().await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn transaction(&mut self, kept: &mut Kept) -> Result<(), Stop> {
+        let start = Instant::now();
+        let mut form = match self.letter.form(kept.session.caps()) {
+            Ok(form) => form,
+            Err(unfit) => return self.unfit(unfit),
+        };
+        let caps = kept.session.caps();
+        if let Some(limit) = caps.size.filter(|limit| *limit > 0 && form.size > *limit) {
+            let size = form.size;
+            let words = format!("the message has {size} octets, the host takes {limit}");
+            self.all_final(&result::failed("5.3.4", words));
+            return Ok(());
+        }
+        let utf8 = self.wants_utf8();
+        if let (Some((status, words)), false) = (utf8, caps.smtputf8) {
+            self.all_final(&result::failed(status, words));
+            return Ok(());
+        }
+        let chosen: Vec<usize> = self.pending.iter().copied().take(MAX_RECIPIENTS).collect();
+        let message = Message {
+            reverse_path: self.batch.sender.clone(),
+            params: self.mail_params(form.size, form.eight_bit, utf8.is_some()),
+            recipients: chosen.iter().filter_map(|n| self.recipient(*n)).collect(),
+            size: form.size,
+            eight_bit: form.eight_bit,
+            utf8: utf8.is_some(),
+        };
+        let sent = kept.session.send(message, &mut *form.reader).await;
+        kept.sent += 1;
+        if let Some(error) = sent.unreadable {
+            self.unfit(Unfit::Io(error))?;
+            return Ok(());
+        }
+        let ms = result::since(start);
+        let tls = kept.session.tls();
+        let open = kept.session.is_open();
+        for (n, outcome) in chosen.into_iter().zip(&sent.outcomes) {
+            let attempt = Attempt {
+                host: Some(kept.host.clone()),
+                address: Some(kept.address.clone()),
+                tls: tls.clone(),
+                ms,
+                ..result::of_outcome(outcome)
+            };
+            let again = match outcome.verdict {
+                Verdict::Accepted | Verdict::Unknown => false,
+                Verdict::Deferred => !open || outcome.needs == Some(Needs::AnotherTransaction),
+                Verdict::Refused => false,
+            };
+            match again {
+                true => self.remember(n, &attempt),
+                false => self.settle(n, attempt),
+            }
+        }
+        Ok(())
+    }
+
+    /// The parameters of MAIL that are passed on; those the host does not offer
+    /// are left out by the machine (CL-06, CL-26).
+    fn mail_params(&self, size: u64, eight_bit: bool, utf8: bool) -> MailParams {
+        MailParams {
+            size: Some(size),
+            body: eight_bit.then_some(Body::EightBitMime),
+            ret: self.batch.params.ret,
+            envid: self.batch.params.envid.clone(),
+            smtputf8: utf8,
+            auth: None,
+        }
+    }
+
+    fn recipient(&self, n: usize) -> Option<(Mailbox, RcptParams)> {
+        let (_, mailbox, params) = self.batch.recipients.get(n)?;
+        Some((ascii_domain(mailbox), params.clone()))
+    }
+
+    /// Status and words of a bounce where SMTPUTF8 is needed and not offered
+    /// (CL-25).
+    fn wants_utf8(&self) -> Option<(&'static str, &'static str)> {
+        let sender = self.batch.sender.mailbox().map(ascii_domain);
+        let by_address = sender.is_some_and(|m| m.needs_utf8())
+            || self
+                .pending
+                .iter()
+                .filter_map(|n| self.recipient(*n))
+                .any(|(m, _)| m.needs_utf8());
+        if by_address {
+            return Some(("5.6.7", "the host takes no internationalised addresses"));
+        }
+        let by_header = self.batch.params.smtputf8 && self.letter.header_eight_bit;
+        by_header.then_some(("5.6.9", "the host takes no internationalised header"))
+    }
+
+    fn unfit(&mut self, unfit: Unfit) -> Result<(), Stop> {
+        match unfit {
+            Unfit::Never(status, words) => self.all_final(&result::failed(status, words)),
+            Unfit::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(Stop::Damaged(e.to_string()));
+            }
+            Unfit::Io(e) => {
+                self.all_final(&result::deferred(
+                    "4.3.0",
+                    format!("reading the message here: {e}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A result that another host may still better.
+    fn remember(&mut self, n: usize, attempt: &Attempt) {
+        if attempt.result == Outcome::Deferred {
+            self.transient = Some(attempt.clone());
+        }
+        if let Some(place) = self.results.get_mut(n) {
+            *place = Some(attempt.clone());
+        }
+    }
+
+    fn settle(&mut self, n: usize, attempt: Attempt) {
+        self.pending.retain(|p| *p != n);
+        if let Some(place) = self.results.get_mut(n) {
+            *place = Some(attempt);
+        }
+    }
+
+    fn all_pending(&mut self, attempt: &Attempt) {
+        for n in self.pending.clone() {
+            self.remember(n, attempt);
+        }
+    }
+
+    fn all_final(&mut self, attempt: &Attempt) {
+        for n in std::mem::take(&mut self.pending) {
+            self.remember(n, attempt);
+        }
+    }
+
+    fn mark_dead(&self) {
+        if let (false, Some(attempt)) = (self.reached, &self.transient) {
+            let pause = DEAD.min(self.engine.config.retry.first / 2);
+            self.slot.set_dead(Instant::now() + pause, attempt);
+        }
+    }
+
+    /// CL-03: refused by all hosts is permanent; one that may change its mind
+    /// keeps the rest queued.
+    fn finish(self) -> Vec<Attempt> {
+        let Delivery {
+            batch,
+            mut results,
+            pending,
+            transient,
+            remote,
+            ..
+        } = self;
+        for n in pending {
+            if let (Some(Some(last)), Some(transient)) = (results.get_mut(n), &transient)
+                && last.result == Outcome::Failed
+            {
+                *last = transient.clone();
+            }
+        }
+        let untried = || result::deferred("4.4.0", "no host was tried");
+        results
+            .into_iter()
+            .zip(&batch.recipients)
+            .map(|(attempt, (target, ..))| Attempt {
+                target: *target,
+                route: Some(remote.route.clone()),
+                ..attempt.unwrap_or_else(untried)
+            })
+            .collect()
+    }
+}
+
+impl Engine {
+    pub(super) fn settings(&self, tls: TlsWish) -> Settings {
+        let command = self.config.delivery.command_timeout;
+        Settings {
+            hello: self.config.hostname.clone(),
+            tls,
+            pipelining: true,
+            chunking: false,
+            // The proportions of RFC 5321 section 4.5.3.2.
+            timeouts: Timeouts {
+                greeting: command,
+                command,
+                data: command.mul_f64(0.4),
+                content: command.mul_f64(0.6),
+                end_of_data: command.mul_f64(2.0),
+            },
+        }
+    }
+}
+
+/// With an ASCII local part the domain's A-labels do, and no SMTPUTF8 is needed
+/// (RFC 6531 section 3.2).
+fn ascii_domain(mailbox: &Mailbox) -> Mailbox {
+    let mut mailbox = mailbox.clone();
+    if mailbox.local.is_ascii()
+        && let Domain::Name(name) = &mailbox.domain
+        && !name.is_ascii()
+        && let Ok(key) = domain_key(&mailbox.domain)
+    {
+        mailbox.domain = Domain::Name(key);
+    }
+    mailbox
+}

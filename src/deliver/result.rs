@@ -1,0 +1,79 @@
+//! What became of a target, in the form of `state/`.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::smtp::client::{self, Failure, Verdict};
+use crate::smtp::reply::Reply;
+use crate::spool::{Attempt, Outcome};
+
+/// A result of ours: no host had a word in it.
+pub fn ours(result: Outcome, status: &str, text: impl Into<String>) -> Attempt {
+    Attempt {
+        time: Timestamp::now(),
+        target: 0,
+        result,
+        status: status.to_string(),
+        text: text.into(),
+        remote: false,
+        host: None,
+        address: None,
+        route: None,
+        tls: None,
+        ms: 0,
+    }
+}
+
+pub fn delivered(text: impl Into<String>) -> Attempt {
+    ours(Outcome::Delivered, "2.0.0", text)
+}
+
+pub fn deferred(status: &str, text: impl Into<String>) -> Attempt {
+    ours(Outcome::Deferred, status, text)
+}
+
+pub fn failed(status: &str, text: impl Into<String>) -> Attempt {
+    ours(Outcome::Failed, status, text)
+}
+
+/// A result in the place of what was asked for.
+pub type Instead = Box<Attempt>;
+
+/// Milliseconds since `start`, for `Attempt::ms`.
+pub fn since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A recipient's result as the client machine tells it.
+pub fn of_outcome(outcome: &client::Outcome) -> Attempt {
+    Attempt {
+        status: outcome.status.to_string(),
+        ..of_reply(outcome.verdict, outcome.reply.as_ref(), &outcome.text)
+    }
+}
+
+/// The same for all recipients of a connection that came to nothing.
+pub fn of_failure(failure: &Failure) -> Attempt {
+    Attempt {
+        status: failure.status.to_string(),
+        ..of_reply(failure.verdict, failure.reply.as_ref(), &failure.text)
+    }
+}
+
+fn of_reply(verdict: Verdict, reply: Option<&Reply>, text: &str) -> Attempt {
+    let result = match verdict {
+        Verdict::Accepted => Outcome::Delivered,
+        Verdict::Deferred => Outcome::Deferred,
+        Verdict::Refused => Outcome::Failed,
+        Verdict::Unknown => Outcome::Unknown,
+    };
+    Attempt {
+        remote: reply.is_some(),
+        ..ours(
+            result,
+            "",
+            reply.map_or_else(|| text.to_string(), Reply::to_string),
+        )
+    }
+}

@@ -1,0 +1,507 @@
+//! A run: what is due, in order; who waits; when to look again.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::os::fd::AsFd;
+use std::thread::Scope;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::net::unix::pipe::Receiver;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::job::{self, Next, Report};
+use super::{Engine, Mode, RunError, Summary};
+use crate::log;
+use crate::spool::{Entry, Id, Place, RunLock, Spool, Wake, Watch};
+
+/// How soon to look again at a message that another process works on; doubled
+/// each time up to [`BUSY_LONGEST`].
+const BUSY: Duration = Duration::from_millis(50);
+const BUSY_LONGEST: Duration = Duration::from_secs(30);
+
+/// A pass looks again only while the pause is shorter than this. (Two runners
+/// may hold a message for a moment just to find that its destination is busy;
+/// neither may take that for the other's delivery.)
+const BUSY_IN_PASS: Duration = Duration::from_secs(2);
+
+/// How often a resident runner that found the lock taken asks again.
+const LOCK_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often it looks at the directories although nothing was reported.
+const LONGEST_SLEEP: Duration = Duration::from_secs(300);
+
+/// How often old files are swept.
+const SWEEP: Duration = Duration::from_secs(3600);
+
+/// After a directory was read, wake-ups are gathered for this long.
+const GATHER: Duration = Duration::from_millis(20);
+
+struct Run<'scope, 'env> {
+    engine: &'env Engine,
+    spool: &'env Spool,
+    mode: Mode,
+    threads: &'scope Scope<'scope, 'env>,
+    reports: mpsc::UnboundedSender<Report>,
+    ready: VecDeque<(Entry, HashSet<u32>)>,
+    /// By destination: messages that wait for a slot.
+    waiting: HashMap<String, VecDeque<(Entry, HashSet<u32>)>>,
+    /// Those ready, waiting, or under way: not to be taken up again.
+    known: HashMap<Id, Entry>,
+    /// Those that another holds: not before then, and how long the next pause is.
+    busy: HashMap<Id, (Instant, Duration)>,
+    active: usize,
+    /// In a pass: had their turn.
+    seen: HashSet<Id>,
+    stopping: bool,
+    /// The next due time among those not due, Unix seconds.
+    next_due: Option<u64>,
+    /// Anything in `new/` or `cur/` when the directories were last read.
+    is_empty: bool,
+    summary: Summary,
+}
+
+/// Runs until the mode's end, or SIGTERM or SIGINT.
+pub async fn run<'scope, 'env>(
+    engine: &'env Engine,
+    spool: &'env Spool,
+    mode: Mode,
+    threads: &'scope Scope<'scope, 'env>,
+    stop: watch::Sender<bool>,
+) -> Result<Summary, RunError> {
+    let (reports, incoming) = mpsc::unbounded_channel();
+    let run = Run {
+        engine,
+        spool,
+        mode,
+        threads,
+        reports,
+        ready: VecDeque::new(),
+        waiting: HashMap::new(),
+        known: HashMap::new(),
+        busy: HashMap::new(),
+        active: 0,
+        seen: HashSet::new(),
+        stopping: false,
+        next_due: None,
+        is_empty: false,
+        summary: Summary::default(),
+    };
+    let mut signals = Signals::new()?;
+    let ended = match run.mode {
+        Mode::Pass { .. } | Mode::Only(_) => run.pass(incoming, &mut signals, &stop).await,
+        Mode::Watch | Mode::Drain => run.resident(incoming, &mut signals, &stop).await,
+    };
+    say_goodbye(engine, true).await;
+    ended
+}
+
+/// SIGTERM and SIGINT end a run; SIGHUP asks for one.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+enum Told {
+    End,
+    Run,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, RunError> {
+        let on = |kind| signal(kind).map_err(|e| RunError::System("signal handlers", e));
+        Ok(Signals {
+            term: on(SignalKind::terminate())?,
+            int: on(SignalKind::interrupt())?,
+            hup: on(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.term.recv() => Told::End,
+            _ = self.int.recv() => Told::End,
+            _ = self.hup.recv() => Told::Run,
+        }
+    }
+}
+
+type Incoming = mpsc::UnboundedReceiver<Report>;
+
+impl Run<'_, '_> {
+    /// Each message that is due once, those made on the way too.
+    async fn pass(
+        mut self,
+        mut incoming: Incoming,
+        signals: &mut Signals,
+        stop: &watch::Sender<bool>,
+    ) -> Result<Summary, RunError> {
+        loop {
+            if !self.stopping {
+                self.scan(false)?;
+            }
+            self.start();
+            if self.active == 0 {
+                if self.stopping || self.busy.is_empty() {
+                    return Ok(self.summary);
+                }
+                tokio::time::sleep(self.pause(true)).await;
+            }
+            while self.active > 0 {
+                tokio::select! {
+                    Some(report) = incoming.recv() => self.take(report),
+                    signal = signals.next() => match signal {
+                        Told::End => self.end(stop),
+                        Told::Run => {}
+                    },
+                    () = tokio::time::sleep(super::pool::IDLE), if self.engine.pool.has_idle() => {}
+                }
+                say_goodbye(self.engine, false).await;
+                self.start();
+            }
+        }
+    }
+
+    /// Stays: wake-ups come from the spool, from due times and from signals.
+    async fn resident(
+        mut self,
+        mut incoming: Incoming,
+        signals: &mut Signals,
+        stop: &watch::Sender<bool>,
+    ) -> Result<Summary, RunError> {
+        let mut lock = self.spool.lock_run()?;
+        if lock.is_none() && self.mode == Mode::Drain {
+            return Ok(self.summary);
+        }
+        // Watched before the directories are read: nothing slips in between.
+        let mut wakes = Wakes::new(self.spool)?;
+        let mut rescan = true;
+        let mut all = false;
+        let mut swept: Option<Instant> = None;
+        loop {
+            if swept.is_none_or(|then| then.elapsed() >= SWEEP) {
+                swept = Some(Instant::now());
+                self.sweep();
+            }
+            if rescan && !self.stopping {
+                self.scan(all)?;
+                (rescan, all) = (false, false);
+            }
+            self.start();
+            if self.stopping && self.active == 0 {
+                return Ok(self.summary);
+            }
+            if self.mode == Mode::Drain && self.is_over() {
+                match self.hand_over(&mut lock)? {
+                    true => return Ok(self.summary),
+                    false => {
+                        rescan = true;
+                        continue;
+                    }
+                }
+            }
+            let pause = self.pause(lock.is_some());
+            let mut wake = Wake::default();
+            tokio::select! {
+                Some(report) = incoming.recv() => {
+                    rescan |= self.take_and_look(report);
+                }
+                told = wakes.wait() => wake = told?,
+                signal = signals.next() => match signal {
+                    Told::End => self.end(stop),
+                    Told::Run => wake.flush = true,
+                },
+                () = tokio::time::sleep(pause) => rescan = true,
+            }
+            if wake.flush {
+                self.engine.pool.forget_dead();
+            }
+            if wake.rescan || wake.flush {
+                all |= wake.flush;
+                rescan = true;
+                tokio::time::sleep(GATHER).await;
+            }
+            if lock.is_none() {
+                lock = self.spool.lock_run()?;
+            }
+            say_goodbye(self.engine, false).await;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_empty && self.active == 0 && self.known.is_empty()
+    }
+
+    /// Gives the lock up and looks again: mail that was committed meanwhile saw
+    /// the lock held and started nobody. True where the run is over.
+    fn hand_over(&mut self, lock: &mut Option<RunLock>) -> Result<bool, RunError> {
+        *lock = None;
+        let left = self.spool.list()?;
+        if left.iter().all(|entry| !is_queued(entry)) {
+            return Ok(true);
+        }
+        *lock = self.spool.lock_run()?;
+        Ok(lock.is_none())
+    }
+
+    /// Reads the directories; what is due becomes ready, oldest due time first.
+    fn scan(&mut self, all: bool) -> Result<(), RunError> {
+        let now = unix_now();
+        let clock = Instant::now();
+        let mut due = Vec::new();
+        self.next_due = None;
+        self.is_empty = true;
+        let listed = self.spool.list()?;
+        if !self.busy.is_empty() {
+            let there: HashSet<Id> = listed.iter().map(|entry| entry.id).collect();
+            self.busy.retain(|id, _| there.contains(id));
+        }
+        for entry in listed {
+            if !is_queued(&entry) {
+                continue;
+            }
+            self.is_empty = false;
+            if self.known.contains_key(&entry.id) || self.seen.contains(&entry.id) {
+                continue;
+            }
+            if self.busy.get(&entry.id).is_some_and(|b| b.0 > clock) {
+                continue;
+            }
+            match self.is_due(&entry, now, all) {
+                true => due.push(entry),
+                false => self.next_due = Some(self.next_due.unwrap_or(u64::MAX).min(entry.due)),
+            }
+        }
+        due.sort_by_key(|entry| (entry.due, entry.id));
+        for entry in due {
+            self.known.insert(entry.id, entry.clone());
+            self.ready.push_back((entry, HashSet::new()));
+        }
+        Ok(())
+    }
+
+    fn is_due(&self, entry: &Entry, now: u64, all: bool) -> bool {
+        match &self.mode {
+            Mode::Only(ids) => ids.contains(&entry.id),
+            Mode::Pass { all: true } => true,
+            _ if all => true,
+            _ => entry.due <= now || self.is_beyond(entry.due, now),
+        }
+    }
+
+    /// D5: a due time that no schedule gives comes from a clock that was wrong.
+    fn is_beyond(&self, due: u64, now: u64) -> bool {
+        let schedule = &self.engine.config.retry;
+        let longest = schedule.longest.max(schedule.first).as_secs();
+        due > now
+            .saturating_add(longest.saturating_mul(2))
+            .saturating_add(600)
+    }
+
+    /// Starts what may run.
+    fn start(&mut self) {
+        let limit = self.engine.config.delivery.concurrency.max(1);
+        while self.active < limit && !self.stopping {
+            let Some((entry, tried)) = self.ready.pop_front() else {
+                return;
+            };
+            self.active += 1;
+            let (engine, spool, reports) = (self.engine, self.spool, self.reports.clone());
+            self.threads.spawn(move || {
+                let id = entry.id;
+                let work = || job::work(engine, spool, &entry, &tried);
+                // A defect met by one message must not end the others' run.
+                let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                let _ = reports.send(caught.unwrap_or_else(|_| Report::broken(id)));
+            });
+        }
+    }
+
+    /// A message had its turn.
+    fn take(&mut self, report: Report) {
+        self.active = self.active.saturating_sub(1);
+        self.summary.add(report.summary);
+        let entry = self.known.remove(&report.id);
+        if report.next != Next::Busy {
+            self.busy.remove(&report.id);
+        }
+        match report.next {
+            Next::Done => self.note_seen(report.id),
+            Next::Busy => {
+                let pause = self.busy.get(&report.id).map_or(BUSY, |b| b.1);
+                if self.is_pass() && pause >= BUSY_IN_PASS {
+                    self.busy.remove(&report.id);
+                    self.seen.insert(report.id);
+                } else {
+                    let next = (pause * 2).min(BUSY_LONGEST);
+                    self.busy.insert(report.id, (Instant::now() + pause, next));
+                }
+            }
+            Next::Waiting { key, tried } => {
+                if let Some(entry) = entry {
+                    self.known.insert(entry.id, entry.clone());
+                    match self.engine.pool.is_free(&key) {
+                        true => self.ready.push_back((entry, tried)),
+                        false => {
+                            let queue = self.waiting.entry(key).or_default();
+                            queue.push_back((entry, tried));
+                        }
+                    }
+                }
+            }
+            Next::Stopped => {}
+        }
+        for key in report.used {
+            self.wake_waiting(&key);
+        }
+    }
+
+    /// A slot came free: the next in line.
+    fn wake_waiting(&mut self, key: &str) {
+        if !self.engine.pool.is_free(key) {
+            return;
+        }
+        if let Some(queue) = self.waiting.get_mut(key) {
+            if let Some(next) = queue.pop_front() {
+                self.ready.push_front(next);
+            }
+            if queue.is_empty() {
+                self.waiting.remove(key);
+            }
+        }
+    }
+
+    /// [`Run::take`]; true where the directories are to be read once more: due
+    /// times were set. (What was made on the way is told by the watch.)
+    fn take_and_look(&mut self, report: Report) -> bool {
+        self.take(report);
+        self.active == 0 && self.ready.is_empty()
+    }
+
+    fn note_seen(&mut self, id: Id) {
+        if self.is_pass() {
+            self.seen.insert(id);
+        }
+    }
+
+    fn is_pass(&self) -> bool {
+        matches!(self.mode, Mode::Pass { .. } | Mode::Only(_))
+    }
+
+    /// Nothing new is begun; dialogues that reached a message are finished.
+    fn end(&mut self, stop: &watch::Sender<bool>) {
+        self.stopping = true;
+        self.ready.clear();
+        self.waiting.clear();
+        let _ = stop.send(true);
+    }
+
+    /// How long nothing is expected to happen.
+    fn pause(&self, has_lock: bool) -> Duration {
+        let mut pause = LONGEST_SLEEP;
+        if self.stopping {
+            return pause;
+        }
+        if let Some(due) = self.next_due {
+            let now = Timestamp::now().as_millisecond();
+            let due = i64::try_from(due).unwrap_or(i64::MAX).saturating_mul(1000);
+            let wait = u64::try_from(due.saturating_sub(now)).unwrap_or(0);
+            pause = pause.min(Duration::from_millis(wait));
+        }
+        let clock = Instant::now();
+        for (until, _) in self.waits() {
+            pause = pause.min(until.saturating_duration_since(clock));
+        }
+        if self.engine.pool.has_idle() {
+            pause = pause.min(super::pool::IDLE);
+        }
+        if !has_lock {
+            pause = pause.min(LOCK_PAUSE);
+        }
+        pause.max(Duration::from_millis(1))
+    }
+
+    /// Pauses of messages that are not under way again.
+    fn waits(&self) -> impl Iterator<Item = &(Instant, Duration)> {
+        let idle = |(id, _): &(&Id, _)| !self.known.contains_key(*id);
+        self.busy.iter().filter(idle).map(|(_, wait)| wait)
+    }
+
+    fn sweep(&self) {
+        let days = self.engine.config.history_days;
+        if let Err(error) = self.spool.sweep(Timestamp::now(), days) {
+            log::event("sweep-error", &[("error", &error)]);
+        }
+    }
+}
+
+/// The spool's wake-ups, as the runtime can wait for them.
+struct Wakes {
+    watch: Watch,
+    /// A second descriptor of the same queue of events: tells when there are any.
+    bell: Receiver,
+}
+
+impl Wakes {
+    fn new(spool: &Spool) -> Result<Wakes, RunError> {
+        let failed = |e| RunError::System("watching the spool", e);
+        let watch = spool.watch()?;
+        let second = watch.as_fd().try_clone_to_owned().map_err(failed)?;
+        let bell = Receiver::from_owned_fd_unchecked(second).map_err(failed)?;
+        Ok(Wakes { watch, bell })
+    }
+
+    async fn wait(&mut self) -> Result<Wake, RunError> {
+        let failed = |e| RunError::System("watching the spool", e);
+        self.bell.readable().await.map_err(failed)?;
+        let wake = self.watch.take()?;
+        // Refused where the queue is empty, and then the runtime waits anew;
+        // refused otherwise too, for an event is longer: none is taken here.
+        let _ = self.bell.try_read(&mut [0]);
+        Ok(wake)
+    }
+}
+
+fn is_queued(entry: &Entry) -> bool {
+    matches!(entry.place, Place::New | Place::Deferred)
+}
+
+fn unix_now() -> u64 {
+    u64::try_from(Timestamp::now().as_second()).unwrap_or(0)
+}
+
+/// QUIT for sessions that nobody used for a while, or for all.
+async fn say_goodbye(engine: &Engine, all: bool) {
+    let gone = engine.pool.expired(Instant::now(), all);
+    if gone.is_empty() {
+        return;
+    }
+    let mut quitting = JoinSet::new();
+    for kept in gone {
+        quitting.spawn(kept.session.quit());
+    }
+    match all {
+        true => {
+            let _ = timeout(Duration::from_secs(5), quitting.join_all()).await;
+        }
+        false => quitting.detach_all(),
+    }
+}
+
+impl Report {
+    fn broken(id: Id) -> Report {
+        log::event(
+            "defect",
+            &[("id", &id), ("error", &"the delivery panicked")],
+        );
+        Report {
+            id,
+            next: Next::Busy,
+            used: Vec::new(),
+            summary: Summary::default(),
+        }
+    }
+}

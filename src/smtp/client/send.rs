@@ -1,0 +1,109 @@
+//! What is sent, and when: one command at a time, or a group where PIPELINING
+//! is on (RFC 2920 section 3.1).
+
+use std::time::Instant;
+
+use super::transaction::{self, Next};
+use super::{Client, Expect, Stage, State};
+use crate::smtp::command::{Command, CommandError};
+use crate::smtp::reply::Enhanced;
+
+/// Commands sent ahead of their replies, and octets of them that wait to be
+/// written: bounds, so that both ends reading late never block each other.
+pub(super) const WINDOW: usize = 100;
+pub(super) const OUTPUT_BOUND: usize = 16 * 1024;
+
+impl Client {
+    /// EHLO, first or again.
+    pub(super) fn hello(&mut self) {
+        self.send(&Command::Ehlo(self.settings.hello.clone()), Expect::Ehlo);
+    }
+
+    /// Sends a command of which no part is from outside.
+    pub(super) fn send(&mut self, command: &Command, expect: Expect) {
+        if let Err(why) = self.try_send(command, false, expect) {
+            self.fail(expect.stage(), None, Enhanced(4, 3, 5), &why.to_string());
+        }
+    }
+
+    fn try_send(
+        &mut self,
+        command: &Command,
+        utf8: bool,
+        expect: Expect,
+    ) -> Result<(), CommandError> {
+        command.write(utf8, &mut self.out)?;
+        self.expect.push_back(expect);
+        Ok(())
+    }
+
+    /// Sends what the open transaction has to send next: one command at a time,
+    /// or a group of them where PIPELINING is on (CL-20).
+    pub(super) fn pump(&mut self, now: Instant) {
+        while self.state == State::Busy && self.has_room() {
+            let Some(open) = &mut self.open else { return };
+            if self.expect.is_empty() {
+                self.progress = now;
+            }
+            match open.next {
+                Next::Rset => {
+                    open.next = Next::Mail;
+                    self.send(&Command::Rset, Expect::Rset);
+                }
+                Next::Mail => self.send_mail(),
+                Next::Rcpt(n) => self.send_rcpt(n),
+                Next::Content if open.is_settled() => open.next = Next::Replies,
+                Next::Content if open.encoder.is_chunked() => {
+                    if !self.expect.is_empty() {
+                        return;
+                    }
+                    open.next = Next::Replies;
+                    self.state = State::Content;
+                }
+                Next::Content => {
+                    open.next = Next::Replies;
+                    self.send(&Command::Data, Expect::Data);
+                }
+                Next::Replies => {
+                    if self.expect.is_empty() {
+                        self.settle();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let group = self.settings.pipelining && self.caps.pipelining;
+        self.expect.is_empty()
+            || (group && self.expect.len() < WINDOW && self.out.len() < OUTPUT_BOUND)
+    }
+
+    fn send_mail(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        open.next = Next::Rcpt(0);
+        let (command, utf8) = (open.mail(&self.caps), open.utf8);
+        self.dirty = true;
+        if let Err(why) = self.try_send(&command, utf8, Expect::Mail)
+            && let Some(open) = &mut self.open
+        {
+            open.settle_all(&transaction::unwritable(&why, Stage::Mail));
+        }
+    }
+
+    fn send_rcpt(&mut self, n: usize) {
+        let Some(open) = &mut self.open else { return };
+        let Some(command) = open.rcpt(n, &self.caps) else {
+            open.next = Next::Content;
+            return;
+        };
+        open.next = Next::Rcpt(n + 1);
+        let utf8 = open.utf8;
+        if let Err(why) = self.try_send(&command, utf8, Expect::Rcpt(n))
+            && let Some(open) = &mut self.open
+        {
+            open.settle(n, transaction::unwritable(&why, Stage::Rcpt));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The form of a queued message in a pipe: the same envelope, then the message.
+
+use std::io::{BufRead, Read};
+
+use super::envelope::{self, Check, Envelope, Piped, Printed};
+use super::error::{Result, SpoolError};
+use super::id::Id;
+
+/// The envelope as octets, for what follows it: the message. Without a check
+/// its place stays blank, and the reader cannot compare.
+pub fn print_head(id: Id, envelope: &Envelope, check: Option<&Check>) -> Result<Vec<u8>> {
+    let Printed {
+        mut octets,
+        check_at,
+    } = envelope::print(id, envelope)?;
+    if let Some(check) = check {
+        let value = Printed::value(check);
+        if let Some(place) = octets.get_mut(check_at..check_at + value.len()) {
+            place.copy_from_slice(&value);
+        }
+    }
+    Ok(octets)
+}
+
+/// Reads an envelope and not an octet of the message behind it. What is none,
+/// or has more than the limits allow, is `Invalid`.
+pub fn read_head(input: &mut dyn BufRead) -> Result<Piped> {
+    let invalid = |why: String| SpoolError::Invalid(format!("not a queued message: {why}"));
+    let mut octets = Vec::new();
+    loop {
+        let seen = octets.len();
+        let count = Read::take(&mut *input, MAX_LINE as u64)
+            .read_until(b'\n', &mut octets)
+            .map_err(|e| SpoolError::io("read an envelope", e))?;
+        if count == 0 || octets.last() != Some(&b'\n') {
+            return Err(invalid("a record does not end".to_owned()));
+        }
+        if let Some(end) = envelope::end(&octets, seen).map_err(invalid)? {
+            octets.truncate(end);
+            return envelope::parse_piped(&octets).map_err(invalid);
+        }
+    }
+}
+
+/// A record with its line end.
+const MAX_LINE: usize = envelope::MAX_RECORD + 2;
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::super::tests::envelope;
+    use super::*;
+
+    fn id() -> Id {
+        Id::parse("01J9ZK3F8Q2V7M").unwrap()
+    }
+
+    #[test]
+    fn an_envelope_goes_through_a_pipe_and_leaves_the_message() {
+        let sent = envelope(&["bob@example.net", "carol@example.net"]);
+        let mut octets = print_head(id(), &sent, None).unwrap();
+        let message = b"\r\nEnvelope-End: 0\r\nrest";
+        octets.extend_from_slice(message);
+        for size in [1, 3, 8192] {
+            let mut input = BufReader::with_capacity(size, &octets[..]);
+            let piped = read_head(&mut input).unwrap();
+            assert_eq!(
+                (piped.id, &piped.envelope, piped.check),
+                (id(), &sent, None)
+            );
+            let mut rest = Vec::new();
+            input.read_to_end(&mut rest).unwrap();
+            assert_eq!(rest, message);
+        }
+    }
+
+    #[test]
+    fn a_check_goes_with_it() {
+        let check = Check {
+            length: 7,
+            crc32c: 9,
+            body: super::super::BodyKind::Binary,
+            long_lines: true,
+        };
+        let octets = print_head(id(), &envelope(&["bob@example.net"]), Some(&check)).unwrap();
+        assert_eq!(read_head(&mut &octets[..]).unwrap().check, Some(check));
+    }
+
+    /// The seeds of the fuzz target are read, or it would start from nothing.
+    #[test]
+    fn the_seeds_of_the_fuzz_target_are_right() {
+        for seed in ["full", "blank-check"] {
+            let path = format!("{}/fuzz/seeds/envelope/{seed}", env!("CARGO_MANIFEST_DIR"));
+            let octets = std::fs::read(path).unwrap();
+            read_head(&mut &octets[..]).unwrap();
+        }
+    }
+
+    /// S6: bounded, whatever comes.
+    #[test]
+    fn what_is_no_envelope_is_refused_at_once() {
+        let endless = std::io::repeat(b'E');
+        assert!(read_head(&mut BufReader::new(endless)).is_err());
+        for text in [
+            "",
+            "From: a\r\n\r\nb\r\n",
+            "Envelope-Id: 0A\r\n",
+            "Envelope-Id: 0A",
+        ] {
+            assert!(read_head(&mut text.as_bytes()).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The delivery engine against scripted servers, a fake name service and real
+//! mailboxes, all on loopback.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/dns.rs"]
+mod dns;
+#[path = "deliver/site.rs"]
+mod site;
+#[path = "deliver/smtp.rs"]
+mod smtp;
+
+#[path = "deliver/bounces.rs"]
+mod bounces;
+#[path = "deliver/local.rs"]
+mod local;
+#[path = "deliver/remote.rs"]
+mod remote;
+#[path = "deliver/resolver.rs"]
+mod resolver;
+#[path = "deliver/runs.rs"]
+mod runs;

@@ -1,0 +1,165 @@
+//! What the sender is told, and what happens where there is none.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use smtputils::spool::{Outcome, Place};
+
+use crate::dns::{Data, Dns};
+use crate::site::Site;
+
+/// A domain that takes no mail, one whose name service is down.
+fn site(extra: &str) -> Site {
+    let dns = Dns::start(&[
+        ("null.example", Data::Mx(0, ".")),
+        ("down.example", Data::ServFail),
+    ]);
+    let site = Site::with_dns(&dns, 25, extra);
+    site.user("ann");
+    site
+}
+
+#[test]
+fn a_failure_comes_back_once_for_all_recipients() {
+    // BN-01, BN-03, BN-16, MX-06
+    let site = site("");
+    site.queue("ann@here.example", &["x@null.example", "y@null.example"]);
+    site.run();
+    let inbox = site.inbox("ann");
+    assert_eq!(inbox.len(), 1, "{inbox:?}");
+    let bounce = &inbox[0];
+    assert!(bounce.starts_with("Return-Path: <>\n"), "{bounce}");
+    for part in [
+        "report-type=delivery-status",
+        "Final-Recipient: rfc822; x@null.example",
+        "Final-Recipient: rfc822; y@null.example",
+        "Status: 5.1.10",
+        "Action: failed",
+        "Reporting-MTA: dns; here.example",
+    ] {
+        assert!(bounce.contains(part), "{part}: {bounce}");
+    }
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn nobody_is_told_who_asked_not_to_be() {
+    // BN-11
+    for notify in ["NEVER", "SUCCESS", "DELAY"] {
+        let site = site("");
+        let to = format!("x@null.example NOTIFY={notify}");
+        site.queue("ann@here.example", &[&to]);
+        site.run();
+        assert!(site.inbox("ann").is_empty(), "{notify}");
+        assert!(site.places().is_empty(), "{notify}");
+    }
+}
+
+#[test]
+fn mail_without_a_sender_is_never_returned() {
+    // BN-02, S9
+    let site = site("");
+    let id = site.queue("", &["x@null.example"]);
+    site.run();
+    assert_eq!(site.places(), [Place::Failed]);
+    assert_eq!(site.entries()[0].id, id);
+}
+
+#[test]
+fn a_bounce_that_fails_ends_in_the_failed_folder() {
+    // BN-02: the sender's domain takes no mail either.
+    let site = site("");
+    site.queue("ann@null.example", &["x@null.example"]);
+    site.run();
+    assert_eq!(site.places(), [Place::Failed]);
+    let bounce = &site.entries()[0];
+    let head = site.spool().head(bounce).unwrap();
+    assert_eq!(head.envelope.origin.kind, "bounce");
+}
+
+#[test]
+fn mail_too_old_is_given_up_after_a_try() {
+    // BN-22, CL-17, D5
+    let site = site("retry = { give_up = \"1h\" }\n");
+    let then = Timestamp::now() - Duration::from_secs(7200);
+    site.queue_at(
+        "ann@here.example",
+        &["x@down.example"],
+        "A: b\r\n\r\n",
+        then,
+    );
+    let summary = site.run();
+    assert_eq!(summary.failed, 1);
+    let inbox = site.inbox("ann");
+    assert_eq!(inbox.len(), 1);
+    assert!(inbox[0].contains("Status: 5.4.7"), "{}", inbox[0]);
+    assert!(inbox[0].contains("SERVFAIL"), "{}", inbox[0]);
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn a_delay_is_told_once() {
+    // BN-14
+    let site = site("delay_notice = \"1h\"\n");
+    let then = Timestamp::now() - Duration::from_secs(7200);
+    let id = site.queue_at(
+        "ann@here.example",
+        &["x@down.example"],
+        "A: b\r\n\r\n",
+        then,
+    );
+    site.run();
+    site.run();
+    let inbox = site.inbox("ann");
+    assert_eq!(inbox.len(), 1);
+    assert!(inbox[0].contains("Action: delayed"), "{}", inbox[0]);
+    assert!(inbox[0].contains("Will-Retry-Until:"), "{}", inbox[0]);
+    assert_eq!(site.spool().state(id).unwrap().attempts.len(), 2);
+    assert_eq!(site.places(), [Place::Deferred]);
+}
+
+#[test]
+fn a_recorded_failure_without_its_bounce_is_told_by_the_next_run() {
+    // A crash between record and bounce.
+    let site = site("");
+    let id = site.queue("ann@here.example", &["x@null.example"]);
+    {
+        let spool = site.spool();
+        let entry = spool.find(id.as_str()).unwrap();
+        let mut claim = spool.claim(&entry).unwrap().unwrap();
+        let attempt = smtputils::spool::Attempt {
+            time: Timestamp::now(),
+            target: 0,
+            result: Outcome::Failed,
+            status: "5.1.1".to_string(),
+            text: "550 5.1.1 recorded before the crash".to_string(),
+            remote: true,
+            host: Some("mx.example".to_string()),
+            address: None,
+            route: None,
+            tls: None,
+            ms: 1,
+        };
+        let target = smtputils::spool::Target {
+            recipient: 0,
+            to: "x@null.example".to_string(),
+            owner: None,
+        };
+        claim.record_targets(&[target]).unwrap();
+        claim.record(&[attempt], true).unwrap();
+    }
+    site.run();
+    let inbox = site.inbox("ann");
+    assert_eq!(inbox.len(), 1);
+    assert!(
+        inbox[0].contains("recorded before the crash"),
+        "{}",
+        inbox[0]
+    );
+    assert!(
+        inbox[0].contains("Remote-MTA: dns; mx.example"),
+        "{}",
+        inbox[0]
+    );
+    assert!(site.places().is_empty());
+}

@@ -1,0 +1,189 @@
+//! Mailboxes of this host, aliases and lists.
+
+use smtputils::spool::{Outcome, Place};
+
+use crate::site::Site;
+use crate::smtp::Server;
+
+#[test]
+fn a_maildir_gets_the_message_with_its_trace() {
+    // SV-55, SV-51
+    let site = Site::new("");
+    site.user("bob");
+    let text = "Return-Path: <old@x.example>\r\nSubject: s\r\n\r\nFrom here\r\n.dot\r\n";
+    site.queue_text("a@x.example", &["bob@here.example"], text);
+    site.run();
+    let wanted = "Return-Path: <a@x.example>\nDelivered-To: bob@here.example\n\
+                  Subject: s\n\nFrom here\n.dot\n";
+    assert_eq!(site.inbox("bob"), [wanted]);
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn an_mbox_holds_messages_that_can_be_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bob-box");
+    std::fs::write(
+        &path,
+        "From old Thu Jan  1 00:00:00 1970\nA: b\n\nunfinished",
+    )
+    .unwrap();
+    let site = Site::new(&format!(
+        "local = \"mbox:{}/{{user}}\"\n",
+        dir.path().display()
+    ));
+    let text = "Subject: s\r\n\r\nFrom here\r\n>From there\r\n";
+    site.queue_text("a@x.example", &["bob-box@here.example"], text);
+    site.queue_text("", &["bob-box@here.example"], text);
+    site.run();
+    let content = std::fs::read_to_string(&path).unwrap();
+    let body = "Subject: s\n\n>From here\n>>From there\n\n";
+    let second = content.split("\nFrom a@x.example ").nth(1).unwrap();
+    assert!(second.contains(body), "{content}");
+    assert!(content.contains("\nFrom MAILER-DAEMON "), "{content}");
+    assert!(content.starts_with("From old Thu Jan  1 00:00:00 1970\nA: b\n\nunfinished\nFrom "));
+    assert_eq!(
+        content.lines().filter(|l| l.starts_with("From ")).count(),
+        3
+    );
+    assert!(!dir.path().join("bob-box.lock").exists());
+}
+
+#[test]
+fn a_mailbox_that_is_no_plain_file_of_ours_is_left_alone() {
+    // S4
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("precious");
+    std::fs::write(&target, "").unwrap();
+    std::os::unix::fs::symlink(&target, dir.path().join("link")).unwrap();
+    std::fs::hard_link(&target, dir.path().join("hard")).unwrap();
+    let site = Site::new(&format!(
+        "local = \"mbox:{}/{{user}}\"\n",
+        dir.path().display()
+    ));
+    for user in ["link", "hard"] {
+        let id = site.queue("", &[&format!("{user}@here.example")]);
+        site.run();
+        let state = site.spool().state(id).unwrap();
+        assert_eq!(state.attempts[0].result, Outcome::Deferred, "{user}");
+    }
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "");
+}
+
+#[test]
+fn a_user_who_is_not_here_is_unknown() {
+    // R2 too: no local part leads out of the directory.
+    let site = Site::new("");
+    for user in ["nobody-here", "\"../escape\"", "\"a/b\""] {
+        let id = site.queue("", &[&format!("{user}@here.example")]);
+        site.run();
+        let state = site.spool().state(id).unwrap();
+        assert_eq!(state.attempts[0].status, "5.1.1", "{user}");
+    }
+}
+
+#[test]
+fn aliases_lead_on_and_are_recorded_first() {
+    // DESIGN 2 Expand: an edit afterwards repeats nothing.
+    let server = Server::start("127.0.0.1:0");
+    let port = server.address.port();
+    let site = Site::new(&format!("smarthost = \"smtp://[127.0.0.1]:{port}\"\n"));
+    site.user("ann");
+    site.user("bob");
+    site.aliases("team: ann, far@x.example\n");
+    server.say("rcpt <far@x.example>", "450 4.2.0 later");
+    let id = site.queue("s@x.example", &["team@here.example"]);
+    site.run();
+    assert_eq!(site.inbox("ann").len(), 1);
+    let targets = site.spool().state(id).unwrap().targets.unwrap();
+    let to: Vec<&str> = targets.iter().map(|t| t.to.as_str()).collect();
+    assert_eq!(to, ["ann@here.example", "far@x.example"]);
+
+    site.aliases("team: bob, ann, other@x.example\n");
+    site.run();
+    assert_eq!(site.inbox("ann").len(), 1);
+    assert!(site.inbox("bob").is_empty());
+    assert_eq!(server.mails()[0].to, ["<far@x.example>"]);
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn a_list_sends_as_its_owner() {
+    // SV-67
+    let server = Server::start("127.0.0.1:0");
+    let port = server.address.port();
+    let site = Site::new(&format!("smarthost = \"smtp://[127.0.0.1]:{port}\"\n"));
+    site.user("ann");
+    site.aliases("list: far@x.example, ann\nowner-list: ann\n");
+    site.queue("s@x.example", &["list@here.example"]);
+    site.run();
+    assert_eq!(server.mails()[0].from, "<owner-list@here.example>");
+    let inbox = site.inbox("ann");
+    assert_eq!(inbox.len(), 1);
+    assert!(
+        inbox[0].starts_with("Return-Path: <owner-list@here.example>\n"),
+        "{}",
+        inbox[0]
+    );
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn lists_that_name_each_other_end() {
+    // R5
+    let site = Site::new("");
+    site.user("ann");
+    site.aliases("one: two, ann\ntwo: one\nowner-one: ann\nowner-two: ann\n");
+    site.queue("s@x.example", &["one@here.example"]);
+    site.run();
+    assert!(!site.inbox("ann").is_empty());
+    assert!(
+        site.places().iter().all(|p| *p == Place::Failed),
+        "{:?}",
+        site.entries()
+    );
+}
+
+#[test]
+fn routes_discard_refuse_and_hold() {
+    let routes = "[[route]]\nmatch = \"gone.example\"\nto = \"discard:\"\n\
+                  [[route]]\nmatch = \"no.example\"\nto = \"error:5.7.1 not here\"\n\
+                  [[route]]\nmatch = \"wait.example\"\nto = \"hold:\"\n";
+    let site = Site::new(routes);
+    site.queue("", &["x@gone.example"]);
+    site.run();
+    assert!(site.places().is_empty());
+    let id = site.queue("", &["x@no.example"]);
+    site.run();
+    let attempt = &site.spool().state(id).unwrap().attempts[0];
+    assert_eq!(
+        (attempt.status.as_str(), attempt.text.as_str()),
+        ("5.7.1", "not here")
+    );
+    site.queue("", &["x@wait.example"]);
+    site.run();
+    assert_eq!(site.places(), [Place::Held, Place::Failed]);
+}
+
+#[test]
+fn a_file_that_does_not_read_right_is_set_aside_unsent() {
+    // S6: one octet of the body changed on disk.
+    let site = Site::new("");
+    site.user("bob");
+    let id = site.queue("a@x.example", &["bob@here.example"]);
+    let new = site.path("spool/new");
+    let name = std::fs::read_dir(&new)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let text = std::fs::read_to_string(&name)
+        .unwrap()
+        .replace("hello", "hallo");
+    std::fs::write(&name, text).unwrap();
+    site.run();
+    assert!(site.inbox("bob").is_empty());
+    assert_eq!(site.places(), [Place::Failed]);
+    assert_eq!(site.entries()[0].id, id);
+}

@@ -1,0 +1,359 @@
+//! Sending: MX order, results per recipient, lost connections.
+
+use std::net::IpAddr;
+
+use smtputils::spool::{Outcome, Place};
+
+use crate::dns::{Data, Dns};
+use crate::site::Site;
+use crate::smtp::{CUT, Server};
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// Two MX hosts of one domain on one port: 127.0.0.2 preferred, 127.0.0.3 next.
+fn pair() -> (Server, Server, Dns, Site) {
+    let (first, second) = loop {
+        let first = Server::start("127.0.0.2:0");
+        let second = Server::try_start(&format!("127.0.0.3:{}", first.address.port()));
+        if let Ok(second) = second {
+            break (first, second);
+        }
+    };
+    let dns = Dns::start(&[
+        ("there.example", Data::Mx(20, "mx2.example")),
+        ("there.example", Data::Mx(10, "mx1.example")),
+        ("mx1.example", Data::Address(ip("127.0.0.2"))),
+        ("mx2.example", Data::Address(ip("127.0.0.3"))),
+        // MX-04: never used, for there are MX records.
+        ("there.example", Data::Address(ip("127.0.0.9"))),
+    ]);
+    let site = Site::with_dns(&dns, first.address.port(), "");
+    (first, second, dns, site)
+}
+
+/// One host, by the domain's address (MX-03).
+fn single() -> (Server, Site) {
+    let server = Server::start("127.0.0.2:0");
+    let dns = Dns::start(&[("there.example", Data::Address(ip("127.0.0.2")))]);
+    let site = Site::with_dns(&dns, server.address.port(), "");
+    (server, site)
+}
+
+#[test]
+fn a_message_goes_to_the_preferred_host_whole() {
+    // MX-01, CL-07, CL-11
+    let (first, second, _dns, site) = pair();
+    site.queue("a@here.example", &["b@there.example", "c@there.example"]);
+    let summary = site.run();
+    assert_eq!(
+        (summary.delivered, summary.deferred, summary.failed),
+        (2, 0, 0)
+    );
+    let mails = first.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].from, "<a@here.example>");
+    assert_eq!(mails[0].to, ["<b@there.example>", "<c@there.example>"]);
+    assert_eq!(mails[0].content, "Subject: test\r\n\r\nhello\r\n.dot\r\n");
+    assert_eq!(second.connections(), 0);
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn hosts_that_refuse_or_are_busy_are_passed_over() {
+    // MX-02, CL-03, CL-16
+    for greeting in ["554 5.3.2 no mail here", "421 4.3.2 busy", "hello", CUT] {
+        let (first, second, _dns, site) = pair();
+        first.say("connect", greeting);
+        site.queue("a@here.example", &["b@there.example"]);
+        site.run();
+        assert_eq!(second.mails().len(), 1, "{greeting}");
+        assert!(first.mails().is_empty());
+        assert!(site.places().is_empty());
+    }
+}
+
+#[test]
+fn refused_by_every_host_is_final_and_by_some_is_not() {
+    // CL-03
+    let (first, second, _dns, site) = pair();
+    first.say("connect", "554 5.3.2 none");
+    second.say("connect", "521 5.3.2 none");
+    let id = site.queue("", &["b@there.example"]);
+    site.run();
+    let state = site.spool().state(id).unwrap();
+    assert_eq!(state.attempts[0].result, Outcome::Failed);
+
+    let (first, second, _dns, site) = pair();
+    first.say("connect", "554 5.3.2 none");
+    second.say("connect", "421 4.3.2 later");
+    site.queue("a@here.example", &["b@there.example"]);
+    site.run();
+    assert_eq!(site.places(), [Place::Deferred]);
+}
+
+#[test]
+fn each_recipient_has_its_own_result() {
+    // CL-08, Q4: a second run sends to the deferred one alone.
+    let (server, site) = single();
+    server.say("rcpt <later@there.example>", "450 4.2.1 try later");
+    server.say("rcpt <no@there.example>", "550 5.1.1 unknown");
+    let to = [
+        "yes@there.example",
+        "later@there.example",
+        "no@there.example",
+    ];
+    let id = site.queue("a@elsewhere.example", &to);
+    site.run();
+    assert_eq!(server.mails()[0].to, ["<yes@there.example>"]);
+    let state = site.spool().state(id).unwrap();
+    let of = |n: u32| state.attempts.iter().find(|a| a.target == n).unwrap();
+    assert_eq!(of(0).result, Outcome::Delivered);
+    assert_eq!(
+        (of(1).result, of(1).status.as_str()),
+        (Outcome::Deferred, "4.2.1")
+    );
+    assert_eq!(
+        (of(2).result, of(2).status.as_str()),
+        (Outcome::Failed, "5.1.1")
+    );
+    assert!(of(2).remote && of(2).text.contains("unknown"));
+    site.run();
+    let mails = server.mails();
+    assert_eq!(mails[1].to, ["<later@there.example>"]);
+    assert_eq!(mails.len(), 2);
+}
+
+#[test]
+fn too_many_recipients_make_a_second_transaction() {
+    // CL-09
+    let (server, site) = single();
+    server.say("rcpt <c@there.example>", "452 4.5.3 too many");
+    site.queue("a@here.example", &["b@there.example", "c@there.example"]);
+    let summary = site.run();
+    assert_eq!(summary.delivered, 2);
+    let mails = server.mails();
+    assert_eq!(mails.len(), 2);
+    assert_eq!(mails[1].to, ["<c@there.example>"]);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_connection_cut_anywhere_loses_nothing() {
+    // CL-15
+    for step in ["connect", "ehlo", "mail", "rcpt <b@there.example>", "data"] {
+        let (server, site) = single();
+        server.say(step, CUT);
+        let id = site.queue("a@here.example", &["b@there.example"]);
+        site.run();
+        let state = site.spool().state(id).unwrap();
+        assert_eq!(state.attempts[0].result, Outcome::Deferred, "{step}");
+        assert_eq!(site.places(), [Place::Deferred], "{step}");
+        site.run();
+        assert_eq!(server.mails().len(), 1, "{step}");
+        assert!(site.places().is_empty(), "{step}");
+    }
+}
+
+#[test]
+fn an_unanswered_final_dot_is_unknown_and_tried_again() {
+    // CL-15: a duplicate is allowed, a loss is not; no other host is tried.
+    let (first, second, _dns, site) = pair();
+    first.say("end", CUT);
+    let id = site.queue("a@here.example", &["b@there.example"]);
+    site.run();
+    let state = site.spool().state(id).unwrap();
+    assert_eq!(state.attempts[0].result, Outcome::Unknown);
+    assert_eq!(second.connections(), 0);
+    site.run();
+    assert_eq!(first.mails().len(), 2);
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn refusals_after_data_are_for_all() {
+    let (server, site) = single();
+    server.say("end", "451 4.3.0 not now");
+    site.queue("a@here.example", &["b@there.example", "c@there.example"]);
+    assert_eq!(site.run().deferred, 2);
+    assert_eq!(site.places(), [Place::Deferred]);
+    assert_eq!(site.run().delivered, 2);
+}
+
+#[test]
+fn parameters_are_passed_on_where_offered() {
+    // CL-06, CL-26, CL-23
+    let (server, site) = single();
+    let to = "b@there.example NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@y.example";
+    site.queue_text("a@here.example", &[to], "Subject: t\r\n\r\ncaf\u{e9}\r\n");
+    site.run();
+    let heard = server.heard().join("\n");
+    assert!(heard.contains("BODY=8BITMIME"), "{heard}");
+    assert!(
+        heard.contains("NOTIFY=FAILURE,DELAY ORCPT=rfc822;x@y.example"),
+        "{heard}"
+    );
+
+    let (server, site) = single();
+    server.offer(&["HELP"]);
+    site.queue("a@here.example", &[to]);
+    site.run();
+    let heard = server.heard();
+    assert!(
+        heard.contains(&"MAIL FROM:<a@here.example>".to_string()),
+        "{heard:?}"
+    );
+    assert!(
+        heard.contains(&"RCPT TO:<b@there.example>".to_string()),
+        "{heard:?}"
+    );
+}
+
+#[test]
+fn eight_bits_are_converted_for_a_seven_bit_server() {
+    // CL-22
+    let (server, site) = single();
+    server.offer(&["PIPELINING"]);
+    let text = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                Content-Transfer-Encoding: 8bit\r\n\r\ncaf\u{e9}\r\n";
+    site.queue_text("a@here.example", &["b@there.example"], text);
+    site.run();
+    let content = &server.mails()[0].content;
+    assert!(
+        content.is_ascii() && content.contains("caf=C3=A9"),
+        "{content}"
+    );
+}
+
+#[test]
+fn too_big_for_the_host_is_returned_unsent() {
+    // CL-21
+    let (server, site) = single();
+    server.offer(&["SIZE 20"]);
+    let id = site.queue("", &["b@there.example"]);
+    site.run();
+    let state = site.spool().state(id).unwrap();
+    assert_eq!(state.attempts[0].status, "5.3.4");
+    assert!(!server.heard().iter().any(|l| l == "DATA"));
+}
+
+#[test]
+fn what_dns_says_decides() {
+    // MX-05, MX-06, MX-08, D2
+    let dns = Dns::start(&[
+        ("null.example", Data::Mx(0, ".")),
+        ("fail.example", Data::ServFail),
+        ("self.example", Data::Mx(10, "here.example")),
+        ("no-host.example", Data::Mx(10, "gone.example")),
+        ("empty.example", Data::Nothing),
+        ("private.example", Data::Address(ip("10.1.2.3"))),
+    ]);
+    let site = Site::with_dns(&dns, 25, "");
+    let table = [
+        ("null.example", Outcome::Failed, "5.1.10"),
+        ("missing.example", Outcome::Failed, "5.1.2"),
+        ("fail.example", Outcome::Deferred, "4.4.3"),
+        ("self.example", Outcome::Failed, "5.4.6"),
+        ("no-host.example", Outcome::Failed, "5.4.4"),
+        ("empty.example", Outcome::Failed, "5.4.4"),
+        ("private.example", Outcome::Failed, "5.4.4"),
+    ];
+    for (domain, result, status) in table {
+        let id = site.queue("", &[&format!("b@{domain}")]);
+        site.run();
+        let state = site.spool().state(id).unwrap();
+        let attempt = state.attempts.last().unwrap();
+        assert_eq!(
+            (attempt.result, attempt.status.as_str()),
+            (result, status),
+            "{domain}"
+        );
+    }
+    assert!(!dns.asked().contains(&"A gone.example.".to_string()));
+}
+
+#[test]
+fn a_loopback_mail_host_is_never_sent_to_unasked() {
+    // D2: the address that a stranger's MX leads to is our own.
+    let server = Server::start("127.0.0.2:0");
+    let dns = Dns::start(&[
+        ("trap.example", Data::Mx(10, "localhost.example")),
+        ("localhost.example", Data::Address(ip("127.0.0.2"))),
+    ]);
+    let extra = format!(
+        "[dns]\nservers = [\"{}\"]\n[delivery]\nport = {}\n",
+        dns.address,
+        server.address.port()
+    );
+    let site = Site::new(&extra);
+    let ids = [
+        site.queue("", &["b@trap.example"]),
+        site.queue("", &["b@[127.0.0.2]"]),
+    ];
+    site.run();
+    for id in ids {
+        let state = site.spool().state(id).unwrap();
+        assert_eq!(state.attempts[0].result, Outcome::Failed);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_literal_needs_no_name_service() {
+    // MX-09
+    let (server, site) = single();
+    site.queue("a@here.example", &["b@[127.0.0.2]"]);
+    site.run();
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[test]
+fn a_dead_family_or_host_does_not_matter() {
+    // MX-10: nothing listens at ::1 on this port.
+    let server = Server::start("127.0.0.2:0");
+    let dns = Dns::start(&[
+        ("there.example", Data::Address(ip("::1"))),
+        ("there.example", Data::Address(ip("127.0.0.2"))),
+    ]);
+    let extra = format!(
+        "[dns]\nservers = [\"{}\"]\n[delivery]\nport = {}\nallow_networks = [\"127.0.0.0/8\", \"::1\"]\n",
+        dns.address,
+        server.address.port()
+    );
+    let site = Site::new(&extra);
+    site.queue("a@here.example", &["b@there.example"]);
+    site.run();
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[test]
+fn a_smarthost_takes_everything_over_one_connection() {
+    // The administrator's own host may be anywhere; sessions are kept.
+    let server = Server::start("127.0.0.1:0");
+    let extra = format!(
+        "smarthost = \"smtp://[127.0.0.1]:{}\"\n",
+        server.address.port()
+    );
+    let extra = format!("{extra}[delivery]\nper_destination = 1\n");
+    let site = Site::new(&extra);
+    for n in 0..5 {
+        site.queue("a@here.example", &[&format!("u{n}@d{n}.example")]);
+    }
+    let summary = site.run();
+    assert_eq!(summary.delivered, 5);
+    assert_eq!(server.mails().len(), 5);
+    assert_eq!(server.connections(), 1);
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn hops_beyond_the_limit_are_a_loop() {
+    // SV-57, R5
+    let (server, site) = single();
+    let text = format!("{}\r\nx\r\n", "Received: from a by b\r\n".repeat(101));
+    let id = site.queue_text("", &["b@there.example"], &text);
+    site.run();
+    assert_eq!(site.spool().state(id).unwrap().attempts[0].status, "5.4.6");
+    assert_eq!(server.connections(), 0);
+}
