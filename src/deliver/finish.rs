@@ -35,17 +35,15 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
             tried.extend(progress.results.keys());
             return Ok(Decision::Keep(Next::Waiting { key, tried }));
         }
-        if progress.hold {
-            return Ok(Decision::Hold);
-        }
     }
+    let is_held = lock(&job.progress).hold;
     let now = Timestamp::now().as_second();
     let open = job.open_targets();
-    let due = match open.is_empty() {
+    let due = match open.is_empty() || is_held {
         true => None,
-        false => job.next_attempt(now),
+        false => job.next_attempt(now, &open),
     };
-    if due.is_none() {
+    if due.is_none() && !is_held {
         job.give_up(&open);
     }
     // Held until what the notices stand for is recorded or removed.
@@ -60,6 +58,7 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
         return Err(error);
     }
     Ok(match due {
+        _ if is_held => Decision::Hold,
         Some(due) => Decision::Defer(due),
         None if job.is_dead() => {
             Decision::SetAside("undeliverable, and there is no sender to tell".to_string())
@@ -94,11 +93,15 @@ impl Job<'_, '_> {
     }
 
     /// Unix seconds; `None` where the message is too old.
-    fn next_attempt(&self, now: i64) -> Option<u64> {
+    fn next_attempt(&self, now: i64, open: &[u32]) -> Option<u64> {
         let queued = self.head.envelope.origin.time.as_second();
-        let of = |n: u32| self.state.attempts.iter().filter(|a| a.target == n).count();
-        let before = self.open_targets().into_iter().map(of).max().unwrap_or(0);
-        let attempts = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
+        let progress = lock(&self.progress);
+        let all = |n: &u32| {
+            let before = self.state.attempts.iter().filter(|a| a.target == *n);
+            before.count() + usize::from(progress.results.contains_key(n))
+        };
+        let attempts = open.iter().map(all).max().unwrap_or(0);
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
         let random = f64::from(getrandom::u32().unwrap_or(0)) / (f64::from(u32::MAX) + 1.0);
         let schedule = &self.engine.config.retry;
         schedule.next(attempts, unsigned(queued), unsigned(now), random)

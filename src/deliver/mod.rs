@@ -7,6 +7,7 @@
 //! message that finds its destination busy waits for it without holding its
 //! claim.
 
+mod attempt;
 mod content;
 mod expand;
 mod explain;
@@ -22,6 +23,7 @@ mod pool;
 mod remote;
 mod result;
 mod schedule;
+mod wake;
 
 use std::path::Path;
 use std::sync::Arc;

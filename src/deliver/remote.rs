@@ -97,7 +97,12 @@ impl Delivery<'_> {
             return Ok(());
         }
         let start = Instant::now();
-        let candidates = match candidates(self.engine, self.remote).await {
+        let found = tokio::select! {
+            biased;
+            found = candidates(self.engine, self.remote) => found,
+            () = self.engine.stopped() => return Err(Stop::Ending),
+        };
+        let candidates = match found {
             Ok(candidates) => candidates,
             Err(attempt) => {
                 let ms = result::since(start);

@@ -1,21 +1,19 @@
 //! A run: what is due, in order; who waits; when to look again.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::os::fd::AsFd;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::net::unix::pipe::Receiver;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::job::{self, Next, Report};
+use super::wake::{Signals, Told, Wakes};
 use super::{Engine, Mode, RunError, Summary};
 use crate::log;
-use crate::spool::{Entry, Id, Place, RunLock, Spool, Wake, Watch};
+use crate::spool::{Entry, Id, Place, RunLock, Spool, Wake};
 
 /// How soon to look again at a message that another process works on; doubled
 /// each time up to [`BUSY_LONGEST`].
@@ -96,37 +94,6 @@ pub async fn run<'scope, 'env>(
     };
     say_goodbye(engine, true).await;
     ended
-}
-
-/// SIGTERM and SIGINT end a run; SIGHUP asks for one.
-struct Signals {
-    term: Signal,
-    int: Signal,
-    hup: Signal,
-}
-
-enum Told {
-    End,
-    Run,
-}
-
-impl Signals {
-    fn new() -> Result<Signals, RunError> {
-        let on = |kind| signal(kind).map_err(|e| RunError::System("signal handlers", e));
-        Ok(Signals {
-            term: on(SignalKind::terminate())?,
-            int: on(SignalKind::interrupt())?,
-            hup: on(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.term.recv() => Told::End,
-            _ = self.int.recv() => Told::End,
-            _ = self.hup.recv() => Told::Run,
-        }
-    }
 }
 
 type Incoming = mpsc::UnboundedReceiver<Report>;
@@ -435,33 +402,6 @@ impl Run<'_, '_> {
         if let Err(error) = self.spool.sweep(Timestamp::now(), days) {
             log::event("sweep-error", &[("error", &error)]);
         }
-    }
-}
-
-/// The spool's wake-ups, as the runtime can wait for them.
-struct Wakes {
-    watch: Watch,
-    /// A second descriptor of the same queue of events: tells when there are any.
-    bell: Receiver,
-}
-
-impl Wakes {
-    fn new(spool: &Spool) -> Result<Wakes, RunError> {
-        let failed = |e| RunError::System("watching the spool", e);
-        let watch = spool.watch()?;
-        let second = watch.as_fd().try_clone_to_owned().map_err(failed)?;
-        let bell = Receiver::from_owned_fd_unchecked(second).map_err(failed)?;
-        Ok(Wakes { watch, bell })
-    }
-
-    async fn wait(&mut self) -> Result<Wake, RunError> {
-        let failed = |e| RunError::System("watching the spool", e);
-        self.bell.readable().await.map_err(failed)?;
-        let wake = self.watch.take()?;
-        // Refused where the queue is empty, and then the runtime waits anew;
-        // refused otherwise too, for an event is longer: none is taken here.
-        let _ = self.bell.try_read(&mut [0]);
-        Ok(wake)
     }
 }
 

@@ -357,3 +357,79 @@ fn hops_beyond_the_limit_are_a_loop() {
     assert_eq!(site.spool().state(id).unwrap().attempts[0].status, "5.4.6");
     assert_eq!(server.connections(), 0);
 }
+
+#[test]
+fn broken_tls_falls_back_to_clear_where_it_is_a_wish() {
+    // CL-28
+    for (reply, connections) in [("220 go", 2), ("454 4.7.0 not now", 1)] {
+        let (server, site) = single();
+        server.offer(&["STARTTLS", "PIPELINING"]);
+        server.say("starttls", reply);
+        let id = site.queue("a@here.example", &["b@there.example"]);
+        assert_eq!(
+            site.run().delivered,
+            1,
+            "{reply}: {:?}",
+            site.spool().state(id)
+        );
+        assert_eq!(server.connections(), connections, "{reply}");
+    }
+}
+
+#[test]
+fn broken_tls_keeps_the_mail_where_it_is_required() {
+    // CL-28, P3: never in clear, never lost.
+    for keywords in [&["STARTTLS", "PIPELINING"][..], &["PIPELINING"]] {
+        let server = Server::start("127.0.0.1:0");
+        server.offer(keywords);
+        let port = server.address.port();
+        let site = Site::new(&format!(
+            "smarthost = \"smtp://[127.0.0.1]:{port}\"\nsmarthost_tls = \"required\"\n"
+        ));
+        let id = site.queue("a@here.example", &["b@there.example"]);
+        assert_eq!(site.run().deferred, 1);
+        let state = site.spool().state(id).unwrap();
+        assert!(state.attempts[0].status.starts_with("4.7."), "{state:?}");
+        assert!(server.mails().is_empty());
+    }
+}
+
+#[test]
+fn now_delivers_while_the_caller_waits() {
+    let server = Server::start("127.0.0.1:0");
+    server.say("rcpt <no@x.example>", "550 5.1.1 unknown");
+    let port = server.address.port();
+    let site = Site::new(&format!("smarthost = \"smtp://[127.0.0.1]:{port}\"\n"));
+    site.user("ann");
+    let to = ["yes@x.example", "no@x.example", "ann@here.example"];
+    let id = site.queue("a@here.example", &to);
+    let spool = site.spool();
+    let entry = spool.find(id.as_str()).unwrap();
+    let (head, mut message) = spool.read(&entry).unwrap();
+    let results = smtputils::deliver::now(site.config(), &head.envelope, &mut message).unwrap();
+    let results: Vec<Outcome> = results.into_iter().map(|r| r.attempt.result).collect();
+    assert_eq!(
+        results,
+        [Outcome::Delivered, Outcome::Failed, Outcome::Delivered]
+    );
+    assert_eq!(
+        server.mails()[0].content,
+        "Subject: test\r\n\r\nhello\r\n.dot\r\n"
+    );
+    assert_eq!(site.inbox("ann").len(), 1);
+}
+
+#[test]
+fn a_route_is_explained_and_nothing_sent() {
+    let (first, second, _dns, site) = pair();
+    site.user("ann");
+    site.aliases("team: ann, b@there.example\n");
+    let address = smtputils::smtp::addr::Mailbox::parse("team@here.example").unwrap();
+    let found = smtputils::deliver::explain_route(site.config(), &address, true).unwrap();
+    assert_eq!(found[0].to, "ann@here.example");
+    assert!(found[0].transport.starts_with("maildir:/"), "{found:?}");
+    let hosts: Vec<&str> = found[1].hosts.iter().map(|h| h.0.as_str()).collect();
+    assert_eq!(hosts, ["mx1.example", "mx2.example"]);
+    assert_eq!(found[1].transport, "mx:");
+    assert_eq!(first.connections() + second.connections(), 0);
+}

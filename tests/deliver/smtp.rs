@@ -179,6 +179,15 @@ impl Server {
                         }
                         say(reply)?;
                     }
+                } else if upper == "STARTTLS" {
+                    // No handshake follows: TLS is broken here.
+                    let reply = self.reply("starttls", "220 2.0.0 go");
+                    let begun = reply.starts_with('2');
+                    say(reply)?;
+                    if begun {
+                        say(CUT.to_string());
+                        return None;
+                    }
                 } else if upper == "QUIT" {
                     say("221 2.0.0 bye".to_string())?;
                     return None;

@@ -68,6 +68,9 @@ pub(super) fn deliver(job: &Job<'_, '_>, number: u32, local: &Local) -> Result<A
         Err(attempt) => return Ok(*attempt),
     };
     if let Some(parent) = &job.engine.parent {
+        if order.owner.is_none() {
+            return Ok(unknown(&target.to));
+        }
         // A second descriptor, not to hold up those who record meanwhile.
         let message = lock(job.claim).as_fd().try_clone_to_owned();
         return match message {
@@ -108,7 +111,7 @@ fn may_deliver(path: &Path) -> Result<(), String> {
     }
 }
 
-fn unknown(name: &str) -> Attempt {
+pub fn unknown(name: &str) -> Attempt {
     result::failed("5.1.1", format!("{name}: no such user here"))
 }
 

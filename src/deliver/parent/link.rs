@@ -13,7 +13,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize};
 
 use super::super::{Summary, result};
-use crate::spool::{Attempt, Id, Target};
+use crate::spool::{Attempt, Id, Outcome, Target};
 
 /// Longest request; an error's words are cut to it.
 const LONGEST: usize = 4096;
@@ -81,7 +81,7 @@ impl Link {
             Ok(Answer::Targets(_)) => Ok(result::deferred("4.3.0", "no delivery process")),
             Err(error) => {
                 let words = format!("the delivery process gave no answer: {error}");
-                Ok(result::deferred("4.3.0", words))
+                Ok(result::ours(Outcome::Unknown, "4.3.0", words))
             }
         }
     }

@@ -96,7 +96,12 @@ impl<'a> Desk<'a> {
             .ok_or_else(|| refuse("no such target"))?;
         match hop::next(&self.table, &target.to) {
             Ok((Hop::Local(local), _)) => {
-                local::order(self.config, &local, &claim.head().envelope, target)
+                let envelope = &claim.head().envelope;
+                let order = local::order(self.config, &local, envelope, target)?;
+                match order.owner {
+                    None => Err(local::unknown(&target.to).into()),
+                    Some(_) => Ok(order),
+                }
             }
             Ok(_) => Err(refuse("the target is not local by now")),
             Err((status, words)) => Err(result::failed(status, words).into()),
@@ -141,8 +146,7 @@ fn plain(claim: &Claim<'_>) -> Vec<Target> {
 /// In the delivery process: becomes the recipient, then writes.
 fn post(order: &Order, claim: &Claim<'_>) -> Answer {
     let Some(owner) = &order.owner else {
-        let words = format!("{}: no such user here", order.path.display());
-        return Answer::Attempt(result::failed("5.1.1", words));
+        return Answer::Refused("the mailbox has no owner".to_string());
     };
     let refused = |what: &str, error: std::io::Error| {
         Answer::Attempt(result::deferred("4.3.0", format!("{what}: {error}")))
