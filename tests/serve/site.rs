@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use smtputils::spool::{Head, RunLock, Spool};
+use smtputils::spool::{Head, Spool};
 use tempfile::TempDir;
 
 /// Every wait of a test ends here.
@@ -106,12 +106,7 @@ impl Site {
                 .expect("the server listens");
             addresses.push(address.to_string());
         }
-        let spool = Spool::open(&self.spool_path()).unwrap();
-        Server {
-            child,
-            addresses,
-            _runner: spool.lock_run().unwrap(),
-        }
+        Server { child, addresses }
     }
 
     /// All queued messages: head and content.
@@ -134,9 +129,6 @@ impl Site {
 pub struct Server {
     child: Child,
     pub addresses: Vec<String>,
-    /// While a runner seems to be resident the server starts none, and what it
-    /// queued stays to be looked at.
-    _runner: Option<RunLock>,
 }
 
 impl Server {
