@@ -157,6 +157,14 @@ pub struct Overrides {
     pub privileged: bool,
 }
 
+impl Serve {
+    /// Do `users` name this local part (or `any`)? It then has a mailbox here,
+    /// whether or not the system knows a user of that name.
+    pub fn lists_user(&self, local: &str) -> bool {
+        self.users.iter().any(|name| name == "any" || name == local)
+    }
+}
+
 impl Config {
     /// Reads the files and fills in what the host itself tells.
     pub fn load(over: &Overrides) -> Result<Config, ConfigError> {

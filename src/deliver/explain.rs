@@ -104,7 +104,7 @@ async fn one(engine: &Engine, envelope: &Envelope, target: &Target, ask: bool) -
                 _ => local.route.clone(),
             };
             match local::order(&engine.config, &local, envelope, target) {
-                Ok(order) if order.owner.is_none() && !order.path.exists() => {
+                Ok(order) if order.is_nobody() => {
                     let words = format!("{}: no such user here", target.to);
                     explanation.problem = Some(("5.1.1".to_string(), words));
                 }

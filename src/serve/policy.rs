@@ -3,9 +3,8 @@
 
 use std::net::IpAddr;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::route::alias::Aliases;
-use crate::route::network::Network;
 use crate::route::table::Table;
 use crate::route::transport::{Transport, fill_user};
 use crate::smtp::addr::{Domain, ForwardPath, Mailbox};
@@ -18,17 +17,6 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// Our own address on this connection: mail to it as a literal is ours.
     pub own_address: Option<IpAddr>,
-}
-
-/// Which local parts exist here.
-#[derive(Clone, Debug)]
-enum Users {
-    /// All of them: something behind us knows.
-    Any,
-    /// Those of the user database.
-    System,
-    /// These.
-    Listed(Vec<String>),
 }
 
 /// The answer to RCPT.
@@ -46,8 +34,7 @@ pub enum Verdict {
 pub struct Policy {
     table: Table,
     aliases: Aliases,
-    users: Users,
-    relay_from: Vec<Network>,
+    serve: config::Serve,
     /// Domain of `<Postmaster>` and of mail to our own address.
     local_domain: String,
     user_exists: fn(&str) -> bool,
@@ -57,22 +44,21 @@ impl Policy {
     /// `relay_from` of the configuration is empty by default: nobody relays, not
     /// even the loopback.
     pub fn new(config: &Config, aliases: Aliases) -> Policy {
-        let users = match config.serve.users.as_slice() {
-            [] => Users::System,
-            names if names.iter().any(|n| n == "any") => Users::Any,
-            names => Users::Listed(names.to_vec()),
-        };
         Policy {
             table: config.table(),
             aliases,
-            users,
-            relay_from: config.serve.relay_from.clone(),
+            serve: config.serve.clone(),
             local_domain: config
                 .local_domains
                 .first()
                 .unwrap_or(&config.hostname)
                 .clone(),
-            user_exists: |name| crate::sys::user_by_name(name).is_some(),
+            // As delivery looks them up: a login name, or that in lower case.
+            user_exists: |name| {
+                [name, &name.to_lowercase()]
+                    .into_iter()
+                    .any(|name| crate::sys::user_by_name(name).is_some())
+            },
         }
     }
 
@@ -81,6 +67,7 @@ impl Policy {
         match client.address {
             None => true,
             Some(address) => self
+                .serve
                 .relay_from
                 .iter()
                 .any(|network| network.contains(address)),
@@ -139,10 +126,9 @@ impl Policy {
     /// What could not be a mailbox's file name is no user, whoever is asked (R2).
     fn is_user(&self, local: &str) -> bool {
         fill_user("{user}", local).is_some()
-            && match &self.users {
-                Users::Any => true,
-                Users::System => (self.user_exists)(local),
-                Users::Listed(names) => names.iter().any(|name| name == local),
+            && match self.serve.users.is_empty() {
+                true => (self.user_exists)(local),
+                false => self.serve.lists_user(local),
             }
     }
 }

@@ -31,6 +31,8 @@ pub struct Order {
     /// Whose mailbox it is; `None` where the user database does not know the
     /// name and the mailbox is whoever's who runs the queue.
     pub owner: Option<Owner>,
+    /// `serve.users` names it: a mailbox of ours that is made when it is needed.
+    pub is_listed: bool,
     /// Fields put on top (SV-55), LF line ends.
     pub trace: String,
     /// For mbox's `From ` line.
@@ -83,7 +85,7 @@ pub(super) fn deliver(job: &Job<'_, '_>, number: u32, local: &Local) -> Result<A
 
 /// Delivers in this process.
 pub fn here(order: &Order, letter: &content::Letter<'_>, to: &str) -> Result<Attempt, Damaged> {
-    if order.owner.is_none() && !order.path.exists() {
+    if order.is_nobody() {
         return Ok(unknown(to));
     }
     if let Err(words) = may_deliver(&order.path) {
@@ -146,10 +148,15 @@ pub fn order(
         ReversePath::Null => "MAILER-DAEMON".to_string(),
         ReversePath::Mailbox(mailbox) => mailbox.to_string(),
     };
+    let is_listed = match &local.kind {
+        LocalKind::User { local, .. } => config.serve.lists_user(local),
+        _ => false,
+    };
     Ok(Order {
         path,
         form,
         owner,
+        is_listed,
         trace: format!("{return_path}Delivered-To: {delivered_to}\n"),
         sender,
     })
@@ -266,6 +273,12 @@ fn refused(path: &Path, error: &io::Error) -> Attempt {
 }
 
 impl Order {
+    /// Neither a user, nor named in the configuration, nor a mailbox that is
+    /// there.
+    pub fn is_nobody(&self) -> bool {
+        self.owner.is_none() && !self.is_listed && !self.path.exists()
+    }
+
     /// False where the mailbox turned out to be a Maildir.
     pub fn is_mbox(&self) -> bool {
         self.form == Form::Mbox && !self.path.is_dir()
