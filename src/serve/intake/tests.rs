@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::net::stdio::{Carrier, End, drive};
@@ -42,11 +43,15 @@ struct Outcome {
     commits: usize,
 }
 
-fn submit(text: &str) -> Outcome {
-    let dir = tempfile::tempdir().unwrap();
+fn config() -> Config {
     let toml = "hostname = \"h.example\"\norigin = \"example\"\nlocal_domains = [\"example\"]\n\
         aliases = []\n[serve]\nusers = [\"bob\"]\nreserve = 0\n";
-    let config = Config::parse("test", toml).unwrap();
+    Config::parse("test", toml).unwrap()
+}
+
+fn submit(text: &str) -> Outcome {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config();
     let spool = Spool::open_or_create(&dir.path().join("spool"), None).unwrap();
     let commits = Arc::new(AtomicUsize::new(0));
     let count = commits.clone();
@@ -153,6 +158,34 @@ fn several_messages_on_one_session() {
 fn an_unknown_user_here_is_refused_at_once() {
     let outcome = submit("MAIL FROM:<alice@example>\nRCPT TO:<eve@example>\nQUIT\n");
     assert!(outcome.said.contains("\r\n550 5.1.1 "), "{}", outcome.said);
+}
+
+/// `-bs` on a socket that inetd handed over: no runtime, and yet a deadline.
+#[test]
+fn sv_60_a_stranger_on_the_blocking_driver_is_hurried_and_relays_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.serve.command_timeout = Duration::from_millis(200);
+    let spool = Spool::open_or_create(&dir.path().join("spool"), None).unwrap();
+    let desk = local::desk(&config, spool, Box::new(|_| {}));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut socket, _) = listener.accept().unwrap();
+    client
+        .write_all(b"EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<far@r.example>\r\n")
+        .unwrap();
+    let stranger = Client {
+        address: Some(client.local_addr().unwrap().ip()),
+        own_address: None,
+    };
+    let mut session = Session::new(settings(&config, false, false), false, Instant::now());
+    let end = drive(&mut session, &mut Intake::new(&desk, stranger), &mut socket).unwrap();
+    assert_eq!(end, End::Closed);
+    drop(socket);
+    let mut said = String::new();
+    client.read_to_string(&mut said).unwrap();
+    assert!(said.contains("\r\n550 5.7.1 "), "{said}");
+    assert!(said.contains("\r\n421 4.4.2 "), "{said}");
 }
 
 #[test]
