@@ -1,21 +1,24 @@
 //! The dialogues under `tests/dialog`, played: each file is a conversation and
 //! a test; its name says the rule, its first lines name the rows of the
 //! standards. `script` reads the files, `carrier` is what can be talked to,
-//! `play` talks, `memory` is the machine without a network, `client` plays the
-//! other side against the client machine, `pair` joins both machines, `soup` is
-//! nonsense for each.
+//! `play` talks, `memory` is the machine without a network, `stream` has the
+//! carriers with one: pipe, TCP, TLS; `client` plays the other side against the
+//! client machine, `pair` joins both machines, `soup` is nonsense for each.
 
 // A test may stop at what cannot be.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod dialog {
     pub mod carrier;
+    #[path = "../serve/certificate.rs"]
+    pub mod certificate;
     pub mod client;
     pub mod memory;
     mod pair;
     pub mod play;
     pub mod script;
     mod soup;
+    pub mod stream;
 }
 
 use std::path::{Path, PathBuf};
@@ -24,6 +27,7 @@ use dialog::carrier::Carrier;
 use dialog::memory::Memory;
 use dialog::play::{self, Cut};
 use dialog::script::Script;
+use dialog::stream::Stream;
 
 /// Every file of a folder under `tests/dialog`, in order.
 fn scripts(folder: &str) -> Vec<Script> {
@@ -81,6 +85,31 @@ fn server_cut_at_every_octet() {
 #[test]
 fn server_octet_by_octet() {
     play_all(&Memory, &|_| vec![Cut::Octets]);
+}
+
+/// The same dialogues, whatever carries them: the replies are those of memory.
+#[test]
+fn server_on_a_pipe() {
+    play_all(&Stream::Stdin, &flights);
+}
+
+#[test]
+fn server_on_tcp() {
+    play_all(&Stream::Tcp, &flights);
+}
+
+#[test]
+fn server_inside_tls() {
+    play_all(&Stream::Tls, &flights);
+}
+
+/// As lines, at once, and, where that is not long, octet by octet.
+fn flights(script: &Script) -> Vec<Cut> {
+    let mut cuts = vec![Cut::Lines, Cut::Whole];
+    if script.client_octets() < 2_000 {
+        cuts.push(Cut::Octets);
+    }
+    cuts
 }
 
 /// Every place to cut, or 1000 of them where the script is long.

@@ -145,13 +145,8 @@ fn serve_stdin(plan: &Plan) -> Done {
     let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
     match socket {
         None => Ok(local::run_server(&plan.config, &desk)?),
-        Some(socket) => {
-            // What a stranger does is for the log; the status is for our caller.
-            if let Err(error) = service::run_one(&plan.config, desk, socket, acceptor) {
-                log::event("session-ended", &[("error", &error)]);
-            }
-            Ok(())
-        }
+        Some(socket) => service::run_one(&plan.config, desk, socket, acceptor)
+            .map_err(|e| Stop::new(Class::OsErr, format!("cannot serve: {e}"))),
     }
 }
 

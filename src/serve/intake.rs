@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::content::{self, HeaderLimits, Incoming};
 use super::policy::{Client, Policy, Verdict};
 use crate::config::Config;
+use crate::log;
 use crate::message::submit::Facts;
 use crate::message::trace::{self, Received};
 use crate::net::stdio::Handler;
@@ -17,7 +18,7 @@ use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::Reply;
 use crate::smtp::server::{Answer, Hello, Session, Settings, Transaction};
-use crate::spool::{Envelope, Origin, Recipient, Spool};
+use crate::spool::{Envelope, Id, Origin, Recipient, Spool};
 
 /// Unknown recipients of a session before it is sent away (R3).
 const MAX_UNKNOWN: u32 = 15;
@@ -83,6 +84,15 @@ pub struct Intake<'s> {
     caller: Option<Caller>,
     unknown: u32,
     incoming: Option<Incoming<'s>>,
+    /// What the log will say of it.
+    about: About,
+}
+
+#[derive(Default)]
+struct About {
+    sender: String,
+    recipients: usize,
+    tls: Option<String>,
 }
 
 impl<'s> Intake<'s> {
@@ -93,8 +103,8 @@ impl<'s> Intake<'s> {
             client,
             caller: None,
             unknown: 0,
-
             incoming: None,
+            about: About::default(),
         }
     }
 
@@ -222,6 +232,21 @@ impl<'s> Intake<'s> {
         }
     }
 
+    fn log_taken(&mut self, id: &Id, octets: u64) {
+        let About {
+            sender,
+            recipients,
+            tls,
+        } = std::mem::take(&mut self.about);
+        match &self.caller {
+            Some(caller) => log::queued(id, caller.uid, &sender, recipients, octets),
+            None => {
+                let client = shown(&self.client);
+                log::received(id, &client, &sender, recipients, octets, tls.as_deref());
+            }
+        }
+    }
+
     /// Less room than the reserve and what the client announces.
     fn is_disk_full(&self, announced: u64) -> bool {
         let Ok(disk) = rustix::fs::statvfs(self.desk.spool.path()) else {
@@ -254,7 +279,7 @@ impl Handler for Intake<'_> {
                 }
             }
         };
-        log_refused(&self.client, path, &reply);
+        log::refused(&shown(&self.client), None, Some(&path.to_string()), &reply);
         Answer::Reply(reply)
     }
 
@@ -265,6 +290,11 @@ impl Handler for Intake<'_> {
         match self.begin(transaction, session.hello(), tls) {
             Ok(incoming) => {
                 self.incoming = Some(incoming);
+                self.about = About {
+                    sender: transaction.reverse_path.to_string(),
+                    recipients: transaction.recipients.len(),
+                    tls: tls.map(str::to_string),
+                };
                 Answer::Yes
             }
             Err(reply) => Answer::Reply(reply),
@@ -289,15 +319,13 @@ impl Handler for Intake<'_> {
         };
         match incoming.finish() {
             Ok(id) => {
-                log_received(&self.client, &id.to_string(), content.octets);
+                self.log_taken(&id, content.octets);
                 (self.desk.committed)(&self.desk.spool);
                 Answer::Reply(Reply::new(250, (2, 0, 0), format!("queued as {id}")))
             }
             Err(reply) => {
-                crate::log::event(
-                    "refused",
-                    &[("client", &shown(&self.client)), ("reply", &reply)],
-                );
+                let sender = std::mem::take(&mut self.about).sender;
+                log::refused(&shown(&self.client), Some(&sender), None, &reply);
                 Answer::Reply(reply)
             }
         }
@@ -336,20 +364,4 @@ fn shown(client: &Client) -> String {
     client
         .address
         .map_or_else(|| "local".to_string(), |a| a.to_string())
-}
-
-fn log_received(client: &Client, id: &str, octets: u64) {
-    let client = shown(client);
-    crate::log::event(
-        "received",
-        &[("id", &id), ("client", &client), ("size", &octets)],
-    );
-}
-
-fn log_refused(client: &Client, path: &ForwardPath, reply: &Reply) {
-    let client = shown(client);
-    crate::log::event(
-        "refused",
-        &[("client", &client), ("to", path), ("reply", reply)],
-    );
 }

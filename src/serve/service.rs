@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,8 +15,9 @@ use tokio::time::{sleep, timeout};
 use super::intake::{self, Desk, Intake};
 use super::listen::{Listener, Slots};
 use super::policy::Client;
-use super::session::{self, SessionError, Shared};
+use super::session::{self, Shared};
 use crate::config::Config;
+use crate::log;
 use crate::net::conn::Conn;
 use crate::net::stdio::Handler;
 use crate::net::tls::Acceptor;
@@ -94,7 +95,7 @@ pub fn run_one(
     desk: Desk,
     socket: std::net::TcpStream,
     acceptor: Option<Acceptor>,
-) -> Result<(), SessionError> {
+) -> io::Result<()> {
     let settings = intake::settings(config, false, acceptor.is_some());
     runtime()?.block_on(async move {
         let (stopper, stop) = watch::channel(false);
@@ -113,7 +114,8 @@ pub fn run_one(
         socket.set_nonblocking(true)?;
         let conn = Conn::new(TcpStream::from_std(socket)?)?;
         let handler = Intake::new(&desk, client(&conn));
-        session::run(conn, false, &shared, handler).await
+        serve(conn, false, &shared, handler).await;
+        Ok(())
     })
 }
 
@@ -182,7 +184,7 @@ impl Signals {
 struct Service {
     shared: Arc<Shared>,
     slots: Arc<Slots>,
-    sessions: JoinSet<Result<(), SessionError>>,
+    sessions: JoinSet<()>,
 }
 
 impl Service {
@@ -232,15 +234,12 @@ impl Service {
                 let (shared, handler) = (self.shared.clone(), handler(&conn));
                 self.sessions.spawn(async move {
                     let _slot = slot;
-                    session::run(conn, implicit_tls, &shared, handler).await
+                    serve(conn, implicit_tls, &shared, handler).await;
                 });
             }
             Err(busy) => {
                 let client = conn.peer().ip();
-                crate::log::event(
-                    "refused",
-                    &[("client", &client), ("reply", &busy.reply().trim_end())],
-                );
+                log::refused(&client, None, None, &busy.reply().trim_end());
                 if !implicit_tls {
                     conn.try_say(busy.reply().as_bytes());
                 }
@@ -256,7 +255,7 @@ impl Service {
         };
         if timeout(GRACE, all).await.is_err() {
             let left = self.sessions.len();
-            crate::log::event("stopped-sessions", &[("sessions", &left)]);
+            log::event("stopped-sessions", &[("sessions", &left)]);
         }
     }
 }
@@ -274,7 +273,7 @@ async fn accept(
                 }
             }
             Err(e) if is_shortage(&e) => {
-                crate::log::event("accept-failed", &[("error", &e)]);
+                log::event("accept-failed", &[("error", &e)]);
                 sleep(SHORTAGE).await;
             }
             // That one connection failed before it was accepted.
@@ -291,12 +290,20 @@ fn is_shortage(error: &io::Error) -> bool {
         .any(|short| code == Some(short.raw_os_error()))
 }
 
+/// One session, with its two lines in the log.
+async fn serve<H: Handler>(conn: Conn, implicit_tls: bool, shared: &Shared, handler: H) {
+    let (client, listener) = (conn.peer().ip(), conn.local().to_string());
+    log::connected(client, &listener);
+    let (began, mut messages) = (Instant::now(), 0);
+    let ended = session::run(conn, implicit_tls, shared, handler, &mut messages).await;
+    let error = ended.err().map(|e| e.to_string());
+    log::disconnected(client, messages, began.elapsed(), error.as_deref());
+}
+
 /// A defect ends one session; the others, and the service, go on.
-fn report(ended: Result<Result<(), SessionError>, JoinError>) {
-    match ended {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => crate::log::event("session-ended", &[("error", &error)]),
-        Err(defect) => crate::log::event("session-defect", &[("error", &defect)]),
+fn report(ended: Result<(), JoinError>) {
+    if let Err(defect) = ended {
+        log::event("session-defect", &[("error", &defect)]);
     }
 }
 

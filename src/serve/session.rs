@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout};
 use crate::net::conn::Conn;
 use crate::net::stdio::{Handler, ask};
 use crate::net::tls::{Acceptor, TlsError};
-use crate::smtp::server::{Answer, Session, Settings, Step};
+use crate::smtp::server::{Answer, Ask, Session, Settings, Step};
 
 /// After our last word: so long, and so many octets, are waited for the peer to
 /// close. Closing with unread input would make the kernel throw that word away.
@@ -41,11 +41,13 @@ pub enum SessionError {
 }
 
 /// Runs one session to its end. `implicit_tls`: TLS comes before the greeting.
+/// `messages` counts those that were taken.
 pub async fn run<H: Handler>(
     conn: Conn,
     implicit_tls: bool,
     shared: &Shared,
     handler: H,
+    messages: &mut u64,
 ) -> Result<(), SessionError> {
     let limit = shared.settings.command_timeout;
     let conn = match &shared.acceptor {
@@ -61,6 +63,7 @@ pub async fn run<H: Handler>(
         shared,
         stop,
         stopping: false,
+        messages,
     }
     .run()
     .await
@@ -73,6 +76,7 @@ struct Driver<'a, H> {
     shared: &'a Shared,
     stop: watch::Receiver<bool>,
     stopping: bool,
+    messages: &'a mut u64,
 }
 
 impl<H: Handler> Driver<'_, H> {
@@ -84,13 +88,13 @@ impl<H: Handler> Driver<'_, H> {
             used = input.len() - rest.len();
             match step {
                 Step::Ask(question) => {
-                    let files = &self.shared.files;
-                    let handler = &mut self.handler;
-                    let answer = blocking(files, || ask(handler, &question)).await;
-                    let answer = match answer {
+                    let is_end = matches!(question, Ask::End(_));
+                    let (files, handler) = (&self.shared.files, &mut self.handler);
+                    let answer = match blocking(files, || ask(handler, &question)).await {
                         Some(answer) => answer,
                         None => self.ask_data().await,
                     };
+                    *self.messages += u64::from(is_end && is_yes(&answer));
                     self.session.answer(answer);
                 }
                 Step::Body(octets) => {
@@ -177,6 +181,13 @@ impl<H: Handler> Driver<'_, H> {
             None => Ok(()),
             Some(_) => Err(SessionError::Broken),
         }
+    }
+}
+
+fn is_yes(answer: &Answer) -> bool {
+    match answer {
+        Answer::Yes => true,
+        Answer::Reply(reply) => reply.is_positive(),
     }
 }
 

@@ -31,6 +31,7 @@ use super::data::Content;
 use super::line::LineReader;
 use super::param::{MailParams, RcptParams};
 use super::reply::{Enhanced, Reply};
+use crate::class::Class;
 
 mod actions;
 mod content;
@@ -241,6 +242,11 @@ impl Session {
     }
 
     fn answered_no(&mut self, question: Question, reply: Reply) {
+        // A 3yz here would make the client send what is read as commands.
+        let reply = match reply.code {
+            400.. => reply,
+            _ => Reply::for_class(Class::Software, "No usable answer"),
+        };
         match question {
             Question::Data => self.reset(),
             Question::Bdat(left, _) => {

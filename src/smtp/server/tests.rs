@@ -138,6 +138,24 @@ fn an_oversize_draft_is_dropped_at_once() {
     assert!(session.transaction().is_some(), "the chunk is not through");
 }
 
+/// A carrier may say yes and no, never "go on".
+#[test]
+fn an_answer_that_is_no_answer_is_a_no() {
+    let now = Instant::now();
+    let mut session = session(now);
+    feed(
+        &mut session,
+        b"EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\n",
+        now,
+    );
+    let mut input = &b"DATA\r\n"[..];
+    assert_eq!(session.step(&mut input, now), Step::Ask(Ask::Data));
+    session.answer(Answer::Reply(Reply::new(354, (0, 0, 0), "go")));
+    assert_eq!(session.step(&mut input, now), Step::Input);
+    assert_eq!(session.output(), b"451 4.3.0 No usable answer\r\n");
+    assert!(session.transaction().is_none());
+}
+
 /// The state is the carrier's to see while it answers.
 #[test]
 fn hello_and_transaction_are_shown() {
