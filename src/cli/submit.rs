@@ -190,7 +190,7 @@ fn acceptable(
     header: &[u8],
 ) -> Result<(), Stop> {
     if let [(text, error), rest @ ..] = bad
-        && !(plan.despite_bad && !good.is_empty())
+        && (!plan.despite_bad || good.is_empty())
     {
         let more = match rest.len() {
             0 => String::new(),

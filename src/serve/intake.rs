@@ -83,7 +83,7 @@ pub struct Intake<'s> {
     /// Complete headers in this user's name.
     caller: Option<Caller>,
     unknown: u32,
-    incoming: Option<Incoming<'s>>,
+    incoming: Option<Box<Incoming<'s>>>,
     /// What the log will say of it.
     about: About,
 }
@@ -289,7 +289,7 @@ impl Handler for Intake<'_> {
         };
         match self.begin(transaction, session.hello(), tls) {
             Ok(incoming) => {
-                self.incoming = Some(incoming);
+                self.incoming = Some(Box::new(incoming));
                 self.about = About {
                     sender: transaction.reverse_path.to_string(),
                     recipients: transaction.recipients.len(),
@@ -365,3 +365,6 @@ fn shown(client: &Client) -> String {
         .address
         .map_or_else(|| "local".to_string(), |a| a.to_string())
 }
+
+#[cfg(test)]
+mod tests;

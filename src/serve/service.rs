@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::intake::{self, Desk, Intake};
 use super::listen::{Listener, Slots};
 use super::policy::Client;
-use super::session::{self, Shared};
+use super::session::{Dialogue, Shared};
 use crate::config::Config;
 use crate::log;
 use crate::net::conn::Conn;
@@ -114,7 +114,7 @@ pub fn run_one(
         socket.set_nonblocking(true)?;
         let conn = Conn::new(TcpStream::from_std(socket)?)?;
         let handler = Intake::new(&desk, client(&conn));
-        serve(conn, false, &shared, handler).await;
+        serve(conn, false, Arc::new(shared), handler).await;
         Ok(())
     })
 }
@@ -231,10 +231,11 @@ impl Service {
         let Ok(conn) = Conn::new(tcp) else { return };
         match self.slots.take(conn.peer().ip()) {
             Ok(slot) => {
-                let (shared, handler) = (self.shared.clone(), handler(&conn));
+                let handler = handler(&conn);
+                let session = serve(conn, implicit_tls, self.shared.clone(), handler);
                 self.sessions.spawn(async move {
                     let _slot = slot;
-                    serve(conn, implicit_tls, &shared, handler).await;
+                    session.await;
                 });
             }
             Err(busy) => {
@@ -291,13 +292,21 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 /// One session, with its two lines in the log.
-async fn serve<H: Handler>(conn: Conn, implicit_tls: bool, shared: &Shared, handler: H) {
-    let (client, listener) = (conn.peer().ip(), conn.local().to_string());
-    log::connected(client, &listener);
-    let (began, mut messages) = (Instant::now(), 0);
-    let ended = session::run(conn, implicit_tls, shared, handler, &mut messages).await;
-    let error = ended.err().map(|e| e.to_string());
-    log::disconnected(client, messages, began.elapsed(), error.as_deref());
+fn serve<H: Handler>(
+    conn: Conn,
+    implicit_tls: bool,
+    shared: Arc<Shared>,
+    handler: H,
+) -> impl Future<Output = ()> {
+    let (client, listener) = (conn.peer().ip(), conn.local());
+    let dialogue = Dialogue::new(conn, shared, handler);
+    async move {
+        log::connected(client, &listener.to_string());
+        let began = Instant::now();
+        let (messages, ended) = dialogue.run(implicit_tls).await;
+        let error = ended.err().map(|e| e.to_string());
+        log::disconnected(client, messages, began.elapsed(), error.as_deref());
+    }
 }
 
 /// A defect ends one session; the others, and the service, go on.

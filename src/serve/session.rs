@@ -40,47 +40,79 @@ pub enum SessionError {
     Broken,
 }
 
-/// Runs one session to its end. `implicit_tls`: TLS comes before the greeting.
-/// `messages` counts those that were taken.
-pub async fn run<H: Handler>(
-    conn: Conn,
-    implicit_tls: bool,
-    shared: &Shared,
-    handler: H,
-    messages: &mut u64,
-) -> Result<(), SessionError> {
-    let limit = shared.settings.command_timeout;
-    let conn = match &shared.acceptor {
-        Some(acceptor) if implicit_tls => conn.accept_tls(acceptor, limit).await?,
-        _ => conn,
-    };
-    let session = Session::new(shared.settings.clone(), implicit_tls, Instant::now());
-    let stop = shared.stop.clone();
-    Driver {
-        conn,
-        session,
-        handler,
-        shared,
-        stop,
-        stopping: false,
-        messages,
-    }
-    .run()
-    .await
-}
-
-struct Driver<'a, H> {
+/// One session. On the heap, so that the tasks that hand it on stay small.
+pub struct Dialogue<H> {
     conn: Conn,
     session: Session,
     handler: H,
-    shared: &'a Shared,
+    shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
     stopping: bool,
-    messages: &'a mut u64,
+    messages: u64,
 }
 
-impl<H: Handler> Driver<'_, H> {
-    async fn run(mut self) -> Result<(), SessionError> {
+/// Why [`Dialogue::talk`] came back.
+enum Next {
+    StartTls,
+    /// Our last word is said.
+    Close,
+    /// The peer closed.
+    Lost,
+}
+
+impl<H: Handler> Dialogue<H> {
+    pub fn new(conn: Conn, shared: Arc<Shared>, handler: H) -> Box<Dialogue<H>> {
+        Box::new(Dialogue {
+            conn,
+            session: Session::new(shared.settings.clone(), false, Instant::now()),
+            handler,
+            stop: shared.stop.clone(),
+            shared,
+            stopping: false,
+            messages: 0,
+        })
+    }
+
+    /// Runs to the end. `implicit_tls`: TLS comes before the greeting. Gives how
+    /// many messages were taken, and the end where it was no QUIT.
+    pub async fn run(mut self: Box<Self>, implicit_tls: bool) -> (u64, Result<(), SessionError>) {
+        if implicit_tls {
+            self = match Box::pin(self.shake_hands()).await {
+                Ok(inside) => inside,
+                Err(error) => return (0, Err(error)),
+            };
+            self.session = Session::new(self.shared.settings.clone(), true, Instant::now());
+        }
+        loop {
+            let messages = self.messages;
+            match self.talk().await {
+                Ok(Next::StartTls) => match Box::pin(self.shake_hands()).await {
+                    Ok(inside) => self = inside,
+                    Err(error) => return (messages, Err(error)),
+                },
+                Ok(Next::Close) => {
+                    let messages = self.messages;
+                    Box::pin(linger(self.conn)).await;
+                    return (messages, Ok(()));
+                }
+                Ok(Next::Lost) => return (self.messages, self.lost().await),
+                Err(error) => return (self.messages, Err(error)),
+            }
+        }
+    }
+
+    /// Input that came before the handshake is gone with [`Dialogue::talk`] (P1).
+    async fn shake_hands(mut self: Box<Self>) -> Result<Box<Self>, SessionError> {
+        let Some(acceptor) = &self.shared.acceptor else {
+            return Err(TlsError::Setup("TLS without a certificate".to_string()).into());
+        };
+        let limit = self.shared.settings.command_timeout;
+        self.conn = self.conn.accept_tls(acceptor, limit).await?;
+        self.session.tls_started();
+        Ok(self)
+    }
+
+    async fn talk(&mut self) -> Result<Next, SessionError> {
         let (mut input, mut used) = (Vec::new(), 0);
         loop {
             let mut rest = input.get(used..).unwrap_or_default();
@@ -94,7 +126,7 @@ impl<H: Handler> Driver<'_, H> {
                         Some(answer) => answer,
                         None => self.ask_data().await,
                     };
-                    *self.messages += u64::from(is_end && is_yes(&answer));
+                    self.messages += u64::from(is_end && is_yes(&answer));
                     self.session.answer(answer);
                 }
                 Step::Body(octets) => {
@@ -109,18 +141,16 @@ impl<H: Handler> Driver<'_, H> {
                     // Nothing is held while the peer thinks.
                     (input, used) = (Vec::new(), 0);
                     if !self.wait(&mut input).await? {
-                        return self.lost().await;
+                        return Ok(Next::Lost);
                     }
                 }
                 Step::StartTls => {
                     self.flush().await?;
-                    (input, used) = (Vec::new(), 0);
-                    self = self.start_tls().await?;
+                    return Ok(Next::StartTls);
                 }
                 Step::Close => {
                     self.flush().await?;
-                    linger(self.conn).await;
-                    return Ok(());
+                    return Ok(Next::Close);
                 }
             }
         }
@@ -165,17 +195,7 @@ impl<H: Handler> Driver<'_, H> {
         Ok(())
     }
 
-    async fn start_tls(mut self) -> Result<Self, SessionError> {
-        let Some(acceptor) = &self.shared.acceptor else {
-            return Err(TlsError::Setup("STARTTLS without a certificate".to_string()).into());
-        };
-        let limit = self.shared.settings.command_timeout;
-        self.conn = self.conn.accept_tls(acceptor, limit).await?;
-        self.session.tls_started();
-        Ok(self)
-    }
-
-    async fn lost(mut self) -> Result<(), SessionError> {
+    async fn lost(&mut self) -> Result<(), SessionError> {
         blocking(&self.shared.files, || self.handler.discard()).await;
         match self.session.transaction() {
             None => Ok(()),

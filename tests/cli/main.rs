@@ -6,4 +6,5 @@ mod mailq;
 mod sandbox;
 mod send;
 mod sendmail;
+mod setgid;
 mod submit;

@@ -104,3 +104,16 @@ fn now_hands_the_message_to_the_deliverer() {
     assert!(sandbox.queued().is_empty());
     assert_eq!(std::fs::read_dir(&temp).unwrap().count(), 0);
 }
+
+/// Principle 6: the submission path links no TLS, no resolver, no runtime.
+/// Symbols say what is in the program; that `clap` is found shows that they do.
+#[test]
+fn neither_tls_nor_a_runtime_is_linked() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_smtp-send")).unwrap();
+    let has = |name: &str| memchr::memmem::find(&program, name.as_bytes()).is_some();
+    // A release build is stripped.
+    assert!(has("12clap_builder") || !cfg!(debug_assertions));
+    for part in ["5tokio7runtime", "16hickory_resolver", "7openssl3ssl", "libssl.so"] {
+        assert!(!has(part), "{part}");
+    }
+}

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use smtputils::net::conn::Conn;
 use smtputils::net::stdio::{self, Handler};
 use smtputils::net::tls::Acceptor;
-use smtputils::serve::session::{self, Shared};
+use smtputils::serve::session::{Dialogue, Shared};
 use smtputils::smtp::addr::{ForwardPath, ReversePath};
 use smtputils::smtp::data::Content;
 use smtputils::smtp::param::{MailParams, RcptParams};
@@ -213,7 +213,9 @@ fn on_tcp(
     };
     RUNTIME.spawn(async move {
         let conn = Conn::new(tokio::net::TcpStream::from_std(theirs).unwrap()).unwrap();
-        let _ = session::run(conn, implicit_tls, &shared, handler, &mut 0).await;
+        let _ = Dialogue::new(conn, Arc::new(shared), handler)
+            .run(implicit_tls)
+            .await;
         drop(over);
     });
     if implicit_tls {

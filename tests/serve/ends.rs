@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::site::{PROGRAM, Site};
+use crate::site::Site;
 
 #[test]
 fn sv_61_sigterm_says_421_and_ends_well() {
@@ -63,7 +63,8 @@ fn wrong_calls_end_before_any_effect() {
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     assert!(!site.spool_path().exists());
-    let (code, said) = outcome(Command::new(PROGRAM).args(["--config", "/nowhere", "--stdin"]));
+    let (code, said) =
+        outcome(Command::new(site.program()).args(["--config", "/nowhere", "--stdin"]));
     assert_eq!(code, Some(78), "{said}");
 }
 

@@ -1,10 +1,12 @@
 //! Messages that are taken: where they go, and what is put on them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Instant;
 
 use smtputils::spool::BodyKind;
 
-use crate::site::Site;
+use crate::site::{PATIENCE, Site};
 
 /// What stands below our own trace field.
 fn without_trace(content: &[u8]) -> (String, Vec<u8>) {
@@ -33,6 +35,38 @@ fn sv_59_what_is_acknowledged_outlives_kill_9() {
     assert_eq!(queued.len(), 1);
     assert!(reply.ends_with(&queued[0].0.id.to_string()));
     assert!(queued[0].1.ends_with(b"\r\n\r\nsafe\r\n"));
+}
+
+/// Where no runner is resident somebody has to deliver what came in.
+#[test]
+fn a_drain_is_started_after_a_commit() {
+    let site = Site::with_bob("");
+    let queue = site.dir.path().join("smtp-queue");
+    fs::write(&queue, "#!/bin/sh\nprintf '%s\\n' \"$*\" >\"$3/told\"\n").unwrap();
+    fs::set_permissions(&queue, fs::Permissions::from_mode(0o755)).unwrap();
+    let server = site.start();
+    let mut client = server.hello();
+    assert!(
+        client
+            .deliver(&["bob@b.example"], b"\r\n")
+            .starts_with("250")
+    );
+    let (told, limit) = (site.spool_path().join("told"), Instant::now() + PATIENCE);
+    let words = loop {
+        match fs::read_to_string(&told) {
+            Ok(words) if words.ends_with('\n') => break words,
+            _ => assert!(Instant::now() < limit, "nobody delivers"),
+        }
+        std::thread::yield_now();
+    };
+    let (spool, config) = (site.spool_path(), site.config());
+    let wanted = [
+        "run --spool",
+        spool.to_str().unwrap(),
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    assert_eq!(words.trim_end(), wanted.join(" ") + " --drain");
 }
 
 #[test]
@@ -253,7 +287,7 @@ fn ex_23_the_trace_field_names_protocol_and_cipher() {
         .unwrap();
     runtime.block_on(async {
         use smtputils::net::{conn::Conn, tls::Connector};
-        let limit = crate::site::PATIENCE;
+        let limit = PATIENCE;
         let conn = Conn::connect(implicit, limit).await.unwrap();
         let connector = Connector::new(None);
         let mut conn = conn

@@ -1,6 +1,8 @@
 //! What strangers may not.
 
-use crate::site::{Client, Site};
+use std::time::Instant;
+
+use crate::site::{Client, PATIENCE, Site};
 
 #[test]
 fn sv_57_a_message_in_a_loop_is_refused() {
@@ -120,4 +122,22 @@ fn sv_62_fifty_sessions_at_once() {
         assert!(client.reply().starts_with("250"));
     }
     assert_eq!(site.queued().len(), 50);
+}
+
+#[test]
+fn d4_running_out_of_descriptors_is_survived() {
+    let site = Site::with_bob("max_sessions_per_address = 200");
+    let server = site.start_with_descriptors(40);
+    // More than it can hold: the kernel keeps those that it cannot accept.
+    let crowd: Vec<Client> = (0..60).map(|_| server.connect()).collect();
+    let (held, limit) = (
+        format!("/proc/{}/fd", server.pid()),
+        Instant::now() + PATIENCE,
+    );
+    while std::fs::read_dir(&held).unwrap().count() < 40 {
+        assert!(Instant::now() < limit, "the descriptors are never used up");
+        std::thread::yield_now();
+    }
+    drop(crowd);
+    server.hello().expect("NOOP", "250");
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Every wait of a test ends here.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_smtp-serve");
+const BUILT: &str = env!("CARGO_BIN_EXE_smtp-serve");
 
 pub struct Site {
     pub dir: TempDir,
@@ -28,6 +28,11 @@ impl Site {
         // Started as root the server becomes another user, who must pass here.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let site = Site { dir };
+        // The program starts a smtp-queue that stands beside it; none stands
+        // here, so that what was queued stays to be looked at.
+        if fs::hard_link(BUILT, site.program()).is_err() {
+            fs::copy(BUILT, site.program()).unwrap();
+        }
         let spool = site.spool_path();
         let config = format!(
             "hostname = \"mx.b.example\"\norigin = \"b.example\"\nlocal_domains = [\"b.example\"]\n\
@@ -42,6 +47,10 @@ impl Site {
         Site::new(&format!("[serve]\nusers = [\"bob\"]\n{more}"))
     }
 
+    pub fn program(&self) -> PathBuf {
+        self.dir.path().join("smtp-serve")
+    }
+
     pub fn config(&self) -> PathBuf {
         self.dir.path().join("config.toml")
     }
@@ -51,7 +60,7 @@ impl Site {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(self.program());
         command.arg("--config").arg(self.config());
         command
     }
@@ -60,8 +69,24 @@ impl Site {
         self.start_at(&["127.0.0.1:0"])
     }
 
+    /// With so many file descriptors and no more.
+    pub fn start_with_descriptors(&self, most: usize) -> Server {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -n $0; exec \"$@\""])
+            .arg(most.to_string());
+        command
+            .arg(self.program())
+            .arg("--config")
+            .arg(self.config());
+        Site::listen(command, &["127.0.0.1:0"])
+    }
+
     pub fn start_at(&self, places: &[&str]) -> Server {
-        let mut command = self.command();
+        Site::listen(self.command(), places)
+    }
+
+    fn listen(mut command: Command, places: &[&str]) -> Server {
         for place in places {
             command.arg("--listen").arg(place);
         }

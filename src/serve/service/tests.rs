@@ -448,3 +448,14 @@ fn ex_26_implicit_tls_greets_inside() {
         );
     });
 }
+
+/// What a session at rest takes of the heap, apart from its socket: the task and
+/// the dialogue. Futures grow unseen when they carry their arguments along.
+#[test]
+fn a_session_at_rest_costs_a_small_constant() {
+    fn task<A, B, C, D, T>(_: &dyn Fn(A, B, C, D) -> T) -> usize {
+        size_of::<T>()
+    }
+    let octets = task(&serve::<Intake<'static>>) + size_of::<Dialogue<Intake<'static>>>();
+    assert!(octets <= 2048, "{octets}");
+}

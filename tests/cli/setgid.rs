@@ -1,0 +1,141 @@
+//! The program with the spool's group (DESIGN section 5, S1): what it takes
+//! from its caller, and what the caller cannot do with it. In a mount namespace
+//! with an `/etc` of its own, so that the system's configuration is ours; only
+//! root can make one, others see nothing of this.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::process::{Command, Output};
+
+use smtputils::spool::Spool;
+
+use super::sandbox::*;
+
+/// A group that no user of the test is in.
+const GROUP: u32 = 65_500;
+/// The caller, and another ordinary user.
+const UID: u32 = 65_501;
+
+struct System(Sandbox);
+
+impl System {
+    fn new() -> Option<System> {
+        if !rustix::process::getuid().is_root() {
+            return None;
+        }
+        let sandbox = Sandbox::new();
+        let open = |name: &str, mode| {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(sandbox.path(name), permissions).unwrap();
+        };
+        open("", 0o755);
+        let program = sandbox.path("bin/smtp-send");
+        std::fs::remove_file(&program).unwrap();
+        std::fs::copy(env!("CARGO_BIN_EXE_smtp-send"), &program).unwrap();
+        chown(&program, None, Some(GROUP)).unwrap();
+        open("bin/smtp-send", 0o2755);
+        Spool::open_or_create(&sandbox.path("spool"), Some(GROUP)).unwrap();
+        let etc = sandbox.path("etc/smtputils");
+        std::fs::create_dir_all(&etc).unwrap();
+        std::fs::copy(sandbox.path("config.toml"), etc.join("config.toml")).unwrap();
+        open("etc/smtputils/config.toml", 0o644);
+        Some(System(sandbox))
+    }
+
+    /// A shell line as the ordinary user; `$M` is the program as sendmail.
+    fn run(&self, line: &str, input: &str) -> Output {
+        let script = "mount --make-rprivate / && mount -t tmpfs none /etc && \
+                      cp -r \"$HOME/etc/.\" /etc && \
+                      exec setpriv --reuid \"$U\" --regid \"$U\" --clear-groups sh -c \"$1\"";
+        let mut command = Command::new("unshare");
+        command.args(["-m", "sh", "-c", script, "sh", line]);
+        self.0.surround(&mut command);
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command
+            .env("M", self.0.path("bin/sendmail"))
+            .env("U", UID.to_string());
+        finish(command.spawn().unwrap(), input.as_bytes())
+    }
+}
+
+const MESSAGE: &str = "To: a@d.example\nSubject: x\n\nhello\n";
+
+#[test]
+fn a_user_submits_into_a_spool_that_is_closed_to_all() {
+    let Some(system) = System::new() else { return };
+    for flags in [
+        "-t",
+        "-t -odq",
+        "-t -odi",
+        "-t -v",
+        "-t -X/tmp/x -OQueueDirectory=/tmp",
+    ] {
+        let output = system.run(&format!("exec $M {flags}"), MESSAGE);
+        assert_silent(&output, 0);
+    }
+    let queued = system.0.queued();
+    assert_eq!(queued.len(), 5);
+    for message in &queued {
+        assert_eq!(message.sender(), format!("<{UID}@o.example>"));
+        assert_eq!(message.fields("Received:").len(), 1);
+        assert!(message.header().contains(&format!("uid {UID}")));
+    }
+    for entry in std::fs::read_dir(system.0.path("spool/new")).unwrap() {
+        let meta = entry.unwrap().metadata().unwrap();
+        assert_eq!(
+            (meta.uid(), meta.gid(), meta.mode() & 0o7777),
+            (UID, GROUP, 0o640)
+        );
+    }
+    // -odi and -v asked for a run.
+    let flush = std::fs::metadata(system.0.path("spool/flush")).unwrap();
+    assert_eq!(flush.mode() & 0o7777, 0o660);
+    let listed = system.run("exec $M -bp", "");
+    assert!(
+        stdout(&listed).contains("in 5 Requests."),
+        "{}",
+        stderr(&listed)
+    );
+    assert_silent(&system.run("exec $M -q", ""), 0);
+    let session = system.run(
+        "exec $M -bs",
+        "HELO x\nMAIL FROM:<>\nRCPT TO:<a@d.example>\nDATA\n\nx\n.\nQUIT\n",
+    );
+    assert_eq!((status(&session), stderr(&session)), (0, String::new()));
+    assert_eq!(system.0.queued().len(), 6);
+    let closed = system.run("ls $HOME/spool/new", "");
+    assert_ne!(status(&closed), 0, "the user itself reads nothing");
+}
+
+/// S1: neither environment nor options choose files.
+#[test]
+fn s1_the_caller_chooses_no_file() {
+    let Some(system) = System::new() else { return };
+    let evil = system.0.path("evil");
+    std::fs::write(&evil, "nonsense = 1\n").unwrap();
+    let line = "SMTPUTILS_CONFIG=$HOME/evil SMTPUTILS_SPOOL=$HOME/evil XDG_CONFIG_HOME=$HOME/evil \
+                XDG_STATE_HOME=$HOME/evil TZ=$HOME/evil exec $M -C $HOME/evil -t";
+    assert_silent(&system.run(line, MESSAGE), 0);
+    let line = "exec $HOME/bin/smtp-send --config $HOME/evil --spool $HOME/evil -t";
+    assert_silent(&system.run(line, MESSAGE), 0);
+    assert_eq!(system.0.queued().len(), 2);
+    // A file that only the group may read: read as the user, so not at all.
+    let secret = system.0.path("secret");
+    std::fs::write(&secret, "broken\n").unwrap();
+    chown(&secret, Some(UID), Some(GROUP)).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o040)).unwrap();
+    let output = system.run("exec $M -bi -oA$HOME/secret", "");
+    assert!(!stderr(&output).contains("broken"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains(":1:"), "{}", stderr(&output));
+}
+
+/// What is started has the group no more.
+#[test]
+fn s1_other_programs_run_without_the_group() {
+    let Some(system) = System::new() else { return };
+    let script = format!("id -G >{}\n", system.0.path("runs").display());
+    system.0.write_program("smtp-queue", &script);
+    chown(system.0.path("runs"), Some(UID), None).unwrap();
+    let mut system = system;
+    assert_silent(&system.run("exec $M -bv a@d.example", ""), 0);
+    assert_eq!(system.0.next_run(), UID.to_string());
+}
