@@ -72,7 +72,6 @@ pub fn main(args: Vec<OsString>) -> Done {
         spool: options.spool.clone(),
         privileged: sys::is_privileged(),
     })?;
-    log::open(config.log, NAME);
     let plan = plan(&options, &config)?;
     let caller = Caller::real();
     let runner = Runner::new(&config.spool, options.config.as_deref());
@@ -80,6 +79,8 @@ pub fn main(args: Vec<OsString>) -> Done {
         let file = private_copy(&config, &caller, plan)?;
         return Err(runner.exec(&["deliver".as_ref()], Some(file)));
     }
+    // A person at a terminal hears nothing of what went well, either.
+    log::open_quiet(config.log, NAME);
     let spool = submit::open_spool(&config)?;
     let wake = |_| {
         if !options.queue_only {

@@ -107,7 +107,7 @@ fn open_log(config: &Config, tag: Option<&OsStr>) {
 fn existing(config: &Config) -> Result<Option<Spool>, Stop> {
     match Spool::open(&config.spool) {
         Ok(spool) => Ok(Some(spool)),
-        Err(error) if drain::is_missing(&error) => Ok(None),
+        Err(error) if drain::is_missing(&error) && !config.spool.exists() => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -71,8 +71,9 @@ impl Spool {
         let failed = |e| SpoolError::io(format!("open the spool {}", path.display()), e);
         let stat = rustix::fs::fstat(&root).map_err(failed)?;
         if stat.st_mode & 0o002 != 0 {
-            let what = format!("{} is writable by everyone: no spool", path.display());
-            return Err(SpoolError::Missing(what));
+            // Another's links and files would be taken for mail (S5).
+            let what = format!("use {}, which everyone can write to", path.display());
+            return Err(SpoolError::io(what, Errno::PERM));
         }
         let flags = DIRECTORY | OFlags::NOFOLLOW;
         let new = match rustix::fs::openat(&root, "new", flags, Mode::empty()) {
@@ -98,7 +99,7 @@ impl Spool {
     /// `group` for a system installation (2770).
     pub fn open_or_create(path: &Path, group: Option<u32>) -> Result<Spool> {
         match Spool::open(path) {
-            Err(SpoolError::Missing(why)) if !why.contains("everyone") => {
+            Err(SpoolError::Missing(_)) => {
                 create(path, group)
                     .map_err(|e| SpoolError::io(format!("make the spool {}", path.display()), e))?;
                 Spool::open(path)

@@ -113,7 +113,12 @@ fn neither_tls_nor_a_runtime_is_linked() {
     let has = |name: &str| memchr::memmem::find(&program, name.as_bytes()).is_some();
     // A release build is stripped.
     assert!(has("12clap_builder") || !cfg!(debug_assertions));
-    for part in ["5tokio7runtime", "16hickory_resolver", "7openssl3ssl", "libssl.so"] {
+    for part in [
+        "5tokio7runtime",
+        "16hickory_resolver",
+        "7openssl3ssl",
+        "libssl.so",
+    ] {
         assert!(!has(part), "{part}");
     }
 }
