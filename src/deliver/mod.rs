@@ -42,7 +42,6 @@ use crate::route::table::Table;
 use crate::route::transport::Transport;
 use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
 
-pub use content::nameless;
 pub use explain::{Explanation, explain_route};
 pub use now::{Delivered, now};
 

@@ -45,7 +45,6 @@ mod claim;
 mod content;
 mod envelope;
 mod error;
-mod form;
 mod history;
 mod id;
 mod lines;
@@ -65,7 +64,6 @@ pub use envelope::{
     Piped, Recipient,
 };
 pub use error::{Result, SpoolError};
-pub use form::read_form;
 pub use history::Ending;
 pub use id::Id;
 pub use pipe::{print_head, read_head};

@@ -1,6 +1,6 @@
 //! The form of a queued message in a pipe: the same envelope, then the message.
 
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 
 use super::envelope::{self, Check, Envelope, Piped, Printed};
 use super::error::{Result, SpoolError};
@@ -42,6 +42,43 @@ pub fn read_head(input: &mut dyn BufRead) -> Result<Piped> {
     }
 }
 
+/// The message behind an envelope, up to the end of the input. Where the
+/// envelope has a check, reading ends with an error if the message does not
+/// match it.
+#[derive(Debug)]
+pub struct PipedMessage<R> {
+    input: R,
+    crc32c: u32,
+    length: u64,
+    check: Option<Check>,
+}
+
+impl Piped {
+    /// `input`: what [`read_head`] read from.
+    pub fn message<R: Read>(&self, input: R) -> PipedMessage<R> {
+        PipedMessage {
+            input,
+            crc32c: self.crc32c,
+            length: 0,
+            check: self.check,
+        }
+    }
+}
+
+impl<R: Read> Read for PipedMessage<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.input.read(buf)?;
+        self.crc32c = crc32c::crc32c_append(self.crc32c, buf.get(..n).unwrap_or_default());
+        self.length = self.length.saturating_add(n as u64);
+        let right = |c: Check| (c.length, c.crc32c) == (self.length, self.crc32c);
+        if n == 0 && !buf.is_empty() && !self.check.is_none_or(right) {
+            let text = "the message does not match its checksum";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(n)
+    }
+}
+
 /// A record with its line end.
 const MAX_LINE: usize = envelope::MAX_RECORD + 2;
 
@@ -51,6 +88,32 @@ mod tests {
 
     use super::super::tests::envelope;
     use super::*;
+
+    #[test]
+    fn a_message_that_does_not_match_its_check_ends_with_an_error() {
+        let text = b"Subject: x\r\n\r\nhi\r\n";
+        let sent = envelope(&["bob@example.net"]);
+        let blank = print_head(id(), &sent, None).unwrap();
+        let crc = read_head(&mut &blank[..]).unwrap().crc32c;
+        let check = Check {
+            length: text.len() as u64,
+            crc32c: crc32c::crc32c_append(crc, text),
+            body: crate::spool::BodyKind::SevenBit,
+            long_lines: false,
+        };
+        let head = print_head(id(), &sent, Some(&check)).unwrap();
+        let read = |message: &[u8]| {
+            let octets = [&head, message].concat();
+            let mut input = &octets[..];
+            let piped = read_head(&mut input).unwrap();
+            let mut all = Vec::new();
+            piped.message(input).read_to_end(&mut all).map(|_| all)
+        };
+        assert_eq!(read(text).unwrap(), text);
+        assert!(read(&text[1..]).is_err());
+        assert!(read(b"Subject: y\r\n\r\nhi\r\n").is_err());
+        assert!(read(b"").is_err());
+    }
 
     fn id() -> Id {
         Id::parse("01J9ZK3F8Q2V7M").unwrap()

@@ -110,7 +110,7 @@ pub(super) fn head(file: &File, entry: &Entry) -> io::Result<Reading> {
     Ok(Reading::Right(Box::new(parsed)))
 }
 
-pub(super) fn head_octets(file: &File) -> io::Result<std::result::Result<Vec<u8>, String>> {
+fn head_octets(file: &File) -> io::Result<std::result::Result<Vec<u8>, String>> {
     let mut octets = Vec::new();
     let mut step = FIRST_READ;
     loop {
@@ -143,7 +143,7 @@ impl Spool {
         Ok((parsed.head, reader))
     }
 
-    pub(super) fn parsed(&self, entry: &Entry) -> Result<(File, Parsed)> {
+    fn parsed(&self, entry: &Entry) -> Result<(File, Parsed)> {
         let id = entry.id;
         let (file, at) = match self.open_message(entry)? {
             Opened::Found(file, at) => (file, at),

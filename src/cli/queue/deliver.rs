@@ -1,9 +1,7 @@
 //! `smtp-queue deliver`: one message from standard input, in the spool's
 //! envelope form, delivered while the caller waits (`smtp-send --now`).
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 
 use serde::Serialize;
 
@@ -61,8 +59,10 @@ impl Record for Line {
 }
 
 pub fn deliver(context: Context, options: &Options) -> Done {
-    let (head, mut message) = spool::read_form(input()?)?;
-    let results = deliver::now(context.config, &head.envelope, &mut message)?;
+    let mut input = io::stdin().lock();
+    let piped = spool::read_head(&mut input)?;
+    let mut message = piped.message(input);
+    let results = deliver::now(context.config, &piped.envelope, &mut message)?;
     let mut out = Out::stdout(options.json);
     let mut worst = None;
     for one in results {
@@ -74,21 +74,6 @@ pub fn deliver(context: Context, options: &Options) -> Done {
         None => Ok(()),
         Some(class) => Err(Stop::Status(class)),
     }
-}
-
-/// Standard input as a file that can be read twice: itself where it is one,
-/// else a nameless copy.
-fn input() -> Result<File, Stop> {
-    let failed = |e: io::Error| Stop::new(Class::NoInput, format!("standard input: {e}"));
-    let stdin = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
-    let mut stdin = File::from(stdin);
-    if stdin.metadata().map_err(failed)?.is_file() {
-        return Ok(stdin);
-    }
-    let copied = |e: io::Error| Stop::new(Class::Temporary, format!("copying the message: {e}"));
-    let mut copy = deliver::nameless().map_err(copied)?;
-    io::copy(&mut stdin, &mut copy).map_err(copied)?;
-    Ok(copy)
 }
 
 /// What a result makes of the exit status.

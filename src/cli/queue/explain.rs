@@ -115,10 +115,10 @@ fn recipient_story(
         if !tried {
             lines.push("          not tried yet".into());
         }
-        if state.settled(target).is_none() {
-            if let Some(decision) = super::route::decision(&context.config, &t.to) {
-                lines.push(format!("          goes by {decision}"));
-            }
+        if state.settled(target).is_none()
+            && let Some(decision) = super::route::decision(&context.config, &t.to)
+        {
+            lines.push(format!("          goes by {decision}"));
         }
     }
 }

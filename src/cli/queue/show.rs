@@ -9,7 +9,7 @@ use super::select::{each, state_name};
 use crate::class::Class;
 use crate::cli::output::Out;
 use crate::cli::{Done, Stop, human};
-use crate::spool::{BodyKind, Entry, Head, Spool, State, Target};
+use crate::spool::{self, BodyKind, Entry, Head, Spool, State, Target};
 
 #[derive(clap::Args)]
 pub struct ShowOptions {
@@ -156,10 +156,11 @@ pub fn cat(context: &Context, options: &CatOptions) -> Done {
 }
 
 fn copy(spool: &Spool, entry: &Entry, envelope: bool, out: &mut Out) -> Done {
+    let (head, mut reader) = spool.read(entry)?;
     if envelope {
-        out.raw(&spool.envelope_octets(entry)?)?;
+        let octets = spool::print_head(head.id, &head.envelope, Some(&head.check))?;
+        out.raw(&octets)?;
     }
-    let (_, mut reader) = spool.read(entry)?;
     let mut piece = vec![0; 64 * 1024];
     loop {
         match reader.read(&mut piece) {
