@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::Engine;
 use super::content::{Letter, Unfit};
 use super::hop::{Place, Remote};
@@ -93,7 +95,14 @@ impl Delivery<'_> {
             return Ok(());
         }
         if let Some(attempt) = self.slot.dead(Instant::now()) {
-            self.all_pending(&attempt);
+            let text = format!("{} (found so a moment ago, not tried anew)", attempt.text);
+            let ms = 0;
+            self.all_pending(&Attempt {
+                text,
+                ms,
+                time: Timestamp::now(),
+                ..attempt
+            });
             return Ok(());
         }
         let start = Instant::now();

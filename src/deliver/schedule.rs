@@ -34,6 +34,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 /// How often old files are swept.
 const SWEEP: Duration = Duration::from_secs(3600);
 
+/// While there is work, the directories are read no more often than this: each
+/// deferral wakes its own runner.
+const RESCAN: Duration = Duration::from_secs(1);
+
 /// After a directory was read, wake-ups are gathered for this long.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -147,15 +151,18 @@ impl Run<'_, '_> {
         let mut wakes = Wakes::new(self.spool)?;
         let mut rescan = true;
         let mut all = false;
+        let mut scanned = Instant::now();
         let mut swept: Option<Instant> = None;
         loop {
             if swept.is_none_or(|then| then.elapsed() >= SWEEP) {
                 swept = Some(Instant::now());
                 self.sweep();
             }
-            if rescan && !self.stopping {
+            let is_time = self.ready.is_empty() || scanned.elapsed() >= RESCAN;
+            if rescan && is_time && !self.stopping {
                 self.scan(all)?;
                 (rescan, all) = (false, false);
+                scanned = Instant::now();
             }
             self.start();
             if self.stopping && self.active == 0 {
@@ -170,7 +177,10 @@ impl Run<'_, '_> {
                     }
                 }
             }
-            let pause = self.pause(lock.is_some());
+            let mut pause = self.pause(lock.is_some());
+            if rescan {
+                pause = pause.min(RESCAN);
+            }
             let mut wake = Wake::default();
             tokio::select! {
                 Some(report) = incoming.recv() => {

@@ -433,3 +433,39 @@ fn a_route_is_explained_and_nothing_sent() {
     assert_eq!(found[1].transport, "mx:");
     assert_eq!(first.connections() + second.connections(), 0);
 }
+
+#[test]
+fn a_host_that_is_down_is_not_tried_for_each_message() {
+    // CL-45: one message finds out, the others wait for their next attempt.
+    let port = {
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        gone.local_addr().unwrap().port()
+    };
+    let site = Site::new(&format!(
+        "smarthost = \"smtp://[127.0.0.1]:{port}\"\n[delivery]\nper_destination = 1\n"
+    ));
+    let ids: Vec<_> = (0..4)
+        .map(|n| site.queue("a@here.example", &[&format!("u{n}@x.example")]))
+        .collect();
+    assert_eq!(site.run().deferred, 4);
+    let untried = |id: &smtputils::spool::Id| {
+        let state = site.spool().state(*id).unwrap();
+        assert_eq!(state.attempts[0].status, "4.4.1");
+        state.attempts[0].text.contains("not tried anew")
+    };
+    assert_eq!(ids.iter().filter(|id| untried(id)).count(), 3);
+}
+
+#[test]
+fn a_held_message_tells_of_its_failures_and_keeps_the_rest() {
+    let routes = "[[route]]\nmatch = \"no.example\"\nto = \"error:5.7.1 not here\"\n\
+                  [[route]]\nmatch = \"wait.example\"\nto = \"hold:\"\n";
+    let site = Site::new(routes);
+    site.user("ann");
+    site.queue("ann@here.example", &["x@no.example", "y@wait.example"]);
+    site.run();
+    assert_eq!(site.places(), [Place::Held]);
+    let inbox = site.inbox("ann");
+    assert_eq!(inbox.len(), 1);
+    assert!(!inbox[0].contains("y@wait.example"), "{}", inbox[0]);
+}
