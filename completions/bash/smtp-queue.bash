@@ -169,7 +169,7 @@ _smtp__queue() {
             return 0
             ;;
         smtp__subcmd__queue__subcmd__hold)
-            opts="-h --config --spool --help"
+            opts="-h --json --config --spool --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -225,7 +225,7 @@ _smtp__queue() {
             return 0
             ;;
         smtp__subcmd__queue__subcmd__release)
-            opts="-h --config --spool --help"
+            opts="-h --json --config --spool --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -247,7 +247,7 @@ _smtp__queue() {
             return 0
             ;;
         smtp__subcmd__queue__subcmd__remove)
-            opts="-h --config --spool --help"
+            opts="-h --json --config --spool --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -269,7 +269,7 @@ _smtp__queue() {
             return 0
             ;;
         smtp__subcmd__queue__subcmd__retry)
-            opts="-h --config --spool --help"
+            opts="-h --json --config --spool --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

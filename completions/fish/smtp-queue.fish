@@ -78,15 +78,19 @@ complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l json -
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand hold" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand hold" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand hold" -l json -d 'One JSON object a message'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand hold" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand release" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand release" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand release" -l json -d 'One JSON object a message'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand release" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand retry" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand retry" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand retry" -l json -d 'One JSON object a message'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand retry" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand remove" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand remove" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand remove" -l json -d 'One JSON object a message'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand remove" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l spool -d 'Spool directory' -r -F

@@ -1,6 +1,6 @@
 //! Sizes and times as people read them.
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 
 /// `2h 5m`, `3d 4h`, `12s`: the largest unit of a number of seconds and the one
 /// below it.
@@ -38,9 +38,11 @@ pub fn size(octets: u64) -> String {
     }
 }
 
-/// RFC 3339 in UTC, whole seconds.
+/// RFC 3339 in UTC, whole seconds, never later than it was.
 pub fn utc(time: Timestamp) -> String {
-    time.round(Unit::Second).unwrap_or(time).to_string()
+    Timestamp::from_second(time.as_second())
+        .unwrap_or(time)
+        .to_string()
 }
 
 /// Unix seconds as RFC 3339 in UTC; `-` for 0 and for what no calendar holds.

@@ -1,11 +1,13 @@
 //! `smtp-queue hold`, `release`, `retry`, `remove`: one line for each message
 //! says what was done.
 
+use serde::Serialize;
+
 use super::Context;
 use super::select::each;
 use crate::class::Class;
 use crate::cli::drain::Runner;
-use crate::cli::output::Out;
+use crate::cli::output::{Out, Record};
 use crate::cli::{Done, Stop};
 use crate::spool::{Entry, Place, Spool, SpoolError};
 
@@ -14,6 +16,25 @@ pub struct Options {
     /// Message ids, or their unique beginnings; - reads them from standard input
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
+    /// One JSON object a message
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was done to a message.
+#[derive(Serialize)]
+struct Acted {
+    id: String,
+    done: &'static str,
+}
+
+impl Record for Acted {
+    const VERSION: u32 = 1;
+    const COLUMNS: &'static [(&'static str, usize)] = &[("ID", 16), ("DONE", 0)];
+
+    fn row(&self) -> Vec<String> {
+        vec![self.id.clone(), self.done.into()]
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,12 +47,15 @@ pub enum Act {
 
 pub fn act(context: &Context, options: &Options, act: Act) -> Done {
     let spool = context.spool()?;
-    let mut out = Out::stdout(false);
+    let mut out = Out::stdout(options.json);
     let mut wake = false;
     let done = each(context.tool, &spool, &options.ids, |entry| {
         let words = one(&spool, entry, act)?;
         wake |= matches!(act, Act::Release | Act::Retry);
-        out.line(&format!("{}\t{words}", entry.id))
+        out.record(&Acted {
+            id: entry.id.to_string(),
+            done: words,
+        })
     });
     out.flush()?;
     if wake {
