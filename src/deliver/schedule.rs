@@ -50,6 +50,8 @@ struct Run<'scope, 'env> {
     ready: VecDeque<(Entry, HashSet<u32>)>,
     /// By destination: messages that wait for a slot.
     waiting: HashMap<String, VecDeque<(Entry, HashSet<u32>)>>,
+    /// Messages for which a slot of this destination was meant.
+    woken: HashMap<Id, String>,
     /// Those ready, waiting, or under way: not to be taken up again.
     known: HashMap<Id, Entry>,
     /// Those that another holds: not before then, and how long the next pause is.
@@ -82,6 +84,7 @@ pub async fn run<'scope, 'env>(
         reports,
         ready: VecDeque::new(),
         waiting: HashMap::new(),
+        woken: HashMap::new(),
         known: HashMap::new(),
         busy: HashMap::new(),
         active: 0,
@@ -331,7 +334,10 @@ impl Run<'_, '_> {
             }
             Next::Stopped => {}
         }
-        for key in report.used {
+        // One that did not use its slot (another runner has it) passes it on.
+        let meant = self.woken.remove(&report.id);
+        let passed_on = meant.filter(|key| !report.used.contains(key));
+        for key in report.used.into_iter().chain(passed_on) {
             self.wake_waiting(&key);
         }
     }
@@ -343,6 +349,7 @@ impl Run<'_, '_> {
         }
         if let Some(queue) = self.waiting.get_mut(key) {
             if let Some(next) = queue.pop_front() {
+                self.woken.insert(next.0.id, key.to_string());
                 self.ready.push_front(next);
             }
             if queue.is_empty() {
