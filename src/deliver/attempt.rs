@@ -133,7 +133,7 @@ impl<'s> Job<'_, 's> {
 
     fn remote(&self, key: &str, remote: &Remote, members: &[(u32, Mailbox)]) {
         let Some(slot) = self.engine.pool.slot(key) else {
-            lock(&self.progress).waiting = Some(key.to_string());
+            lock(&self.progress).waiting.push(key.to_string());
             return;
         };
         lock(&self.progress).used.push(key.to_string());

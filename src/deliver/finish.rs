@@ -30,10 +30,11 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
         if progress.stopped {
             return Ok(Decision::Keep(Next::Stopped));
         }
-        if let Some(key) = progress.waiting.take() {
+        if !progress.waiting.is_empty() {
+            let keys = std::mem::take(&mut progress.waiting);
             let mut tried = job.tried.clone();
             tried.extend(progress.results.keys());
-            return Ok(Decision::Keep(Next::Waiting { key, tried }));
+            return Ok(Decision::Keep(Next::Waiting { keys, tried }));
         }
     }
     let is_held = lock(&job.progress).hold;

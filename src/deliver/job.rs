@@ -30,8 +30,12 @@ pub enum Next {
     Done,
     /// Somebody else works on it, or the disk would not: look again soon.
     Busy,
-    /// A destination is at its limit. These targets had their attempt.
-    Waiting { key: String, tried: HashSet<u32> },
+    /// These destinations are at their limits, and these targets had their
+    /// attempt.
+    Waiting {
+        keys: Vec<String>,
+        tried: HashSet<u32>,
+    },
     /// The run is ending.
     Stopped,
 }
@@ -56,8 +60,8 @@ pub(super) struct Progress {
     /// The latest attempt of each target in this run.
     pub results: BTreeMap<u32, Attempt>,
     pub used: Vec<String>,
-    /// A destination that had no slot to give.
-    pub waiting: Option<String>,
+    /// Destinations that had no slot to give.
+    pub waiting: Vec<String>,
     pub stopped: bool,
     pub hold: bool,
     pub damaged: Option<String>,

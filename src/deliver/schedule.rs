@@ -48,8 +48,12 @@ struct Run<'scope, 'env> {
     threads: &'scope Scope<'scope, 'env>,
     reports: mpsc::UnboundedSender<Report>,
     ready: VecDeque<(Entry, HashSet<u32>)>,
-    /// By destination: messages that wait for a slot.
-    waiting: HashMap<String, VecDeque<(Entry, HashSet<u32>)>>,
+    /// Messages that wait for a slot of any of their destinations.
+    parked: HashMap<Id, (Entry, HashSet<u32>)>,
+    /// By destination, who waits; some may be gone on by another's slot.
+    waiting: HashMap<String, VecDeque<Id>>,
+    /// Messages for which a slot of this destination was meant.
+    woken: HashMap<Id, String>,
     /// Those ready, waiting, or under way: not to be taken up again.
     known: HashMap<Id, Entry>,
     /// Those that another holds: not before then, and how long the next pause is.
@@ -81,7 +85,9 @@ pub async fn run<'scope, 'env>(
         threads,
         reports,
         ready: VecDeque::new(),
+        parked: HashMap::new(),
         waiting: HashMap::new(),
+        woken: HashMap::new(),
         known: HashMap::new(),
         busy: HashMap::new(),
         active: 0,
@@ -317,23 +323,32 @@ impl Run<'_, '_> {
                     self.busy.insert(report.id, (Instant::now() + pause, next));
                 }
             }
-            Next::Waiting { key, tried } => {
+            Next::Waiting { keys, tried } => {
                 if let Some(entry) = entry {
-                    self.known.insert(entry.id, entry.clone());
-                    match self.engine.pool.is_free(&key) {
-                        true => self.ready.push_back((entry, tried)),
-                        false => {
-                            let queue = self.waiting.entry(key).or_default();
-                            queue.push_back((entry, tried));
-                        }
-                    }
+                    self.park(entry, tried, keys);
                 }
             }
             Next::Stopped => {}
         }
-        for key in report.used {
+        // One that did not use its slot (another runner has it) passes it on.
+        let meant = self.woken.remove(&report.id);
+        let passed_on = meant.filter(|key| !report.used.contains(key));
+        for key in report.used.into_iter().chain(passed_on) {
             self.wake_waiting(&key);
         }
+    }
+
+    /// Until one of these destinations has a slot; one may have by now.
+    fn park(&mut self, entry: Entry, tried: HashSet<u32>, keys: Vec<String>) {
+        self.known.insert(entry.id, entry.clone());
+        if keys.iter().any(|key| self.engine.pool.is_free(key)) {
+            self.ready.push_back((entry, tried));
+            return;
+        }
+        for key in keys {
+            self.waiting.entry(key).or_default().push_back(entry.id);
+        }
+        self.parked.insert(entry.id, (entry, tried));
     }
 
     /// A slot came free: the next in line.
@@ -342,8 +357,12 @@ impl Run<'_, '_> {
             return;
         }
         if let Some(queue) = self.waiting.get_mut(key) {
-            if let Some(next) = queue.pop_front() {
-                self.ready.push_front(next);
+            while let Some(id) = queue.pop_front() {
+                if let Some(next) = self.parked.remove(&id) {
+                    self.woken.insert(id, key.to_string());
+                    self.ready.push_front(next);
+                    break;
+                }
             }
             if queue.is_empty() {
                 self.waiting.remove(key);
@@ -373,6 +392,7 @@ impl Run<'_, '_> {
         self.stopping = true;
         self.ready.clear();
         self.waiting.clear();
+        self.parked.clear();
         let _ = stop.send(true);
     }
 
