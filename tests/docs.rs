@@ -3,6 +3,8 @@
 //!
 //! `UPDATE=1 cargo test --test docs` rewrites the completions.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
