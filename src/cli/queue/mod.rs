@@ -95,6 +95,7 @@ pub fn main(mut args: Vec<OsString>) -> Done {
         spool: common.spool,
         privileged: false,
     })?;
+    crate::log::open(config.log, TOOL);
     let context = |tool| Context {
         config,
         config_file: common.config,
