@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::message::{header, submit, trace};
 use crate::smtp::addr::{AddrError, Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, Notify, RcptParams};
-use crate::spool::{Draft, Envelope, Id, Origin, Recipient, Spool, SpoolError};
+use crate::spool::{Draft, Envelope, Id, Origin, Recipient, Spool};
 use crate::{log, sys};
 
 /// Most recipients of one submission (DESIGN section 8).
@@ -337,10 +337,6 @@ fn head(
 }
 
 fn write(draft: &mut Draft<'_>, bytes: &[u8]) -> Result<(), Stop> {
-    draft.write_all(bytes).map_err(|error| {
-        Stop::from(SpoolError::Io {
-            what: "write the message".to_owned(),
-            error,
-        })
-    })
+    let written = draft.write_all(bytes);
+    written.map_err(|error| draft.failed(error).into())
 }

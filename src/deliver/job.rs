@@ -105,7 +105,10 @@ pub fn work(engine: &Engine, spool: &Spool, entry: &Entry, tried: &HashSet<u32>)
         log::event("queue-error", &[("id", &entry.id), ("error", &error)]);
         match error {
             SpoolError::Corrupt(..) => report.summary.failed += 1,
-            _ => report.next = Next::Busy,
+            error => {
+                report.next = Next::Busy;
+                engine.note_trouble(entry.id, error);
+            }
         }
     }
     report

@@ -26,7 +26,7 @@ mod schedule;
 mod wake;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,8 @@ pub enum RunError {
     Config(#[from] crate::config::ConfigError),
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
+    #[error("message {0} cannot be worked on and stays queued: {1}")]
+    Message(Id, crate::spool::SpoolError),
     #[error("{0}")]
     NotAllowed(String),
     /// In the worker's words.
@@ -105,7 +107,10 @@ impl Classify for RunError {
         match self {
             RunError::Spool(e) => e.class(),
             RunError::Config(e) => e.class(),
-            RunError::System(..) | RunError::Worker(_) => Class::OsErr,
+            RunError::Message(_, e) => e.class(),
+            RunError::System(..) => Class::OsErr,
+            // Whatever it was, the mail is still queued.
+            RunError::Worker(_) => Class::Temporary,
             RunError::NotAllowed(_) => Class::Permission,
         }
     }
@@ -125,6 +130,8 @@ struct Engine {
     runtime: Handle,
     stop: watch::Receiver<bool>,
     parent: Option<Arc<parent::Link>>,
+    /// The first message that the spool's own errors kept from being worked on.
+    trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
 }
 
 impl Engine {
@@ -152,8 +159,14 @@ impl Engine {
             runtime,
             stop,
             parent,
+            trouble: Mutex::default(),
             config,
         }
+    }
+
+    fn note_trouble(&self, id: Id, error: crate::spool::SpoolError) {
+        let mut first = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert((id, error));
     }
 
     /// The routing table; `hold:` routes hold only what is new.
@@ -224,13 +237,19 @@ fn run_here(
     parent: Option<Arc<parent::Link>>,
 ) -> Result<Summary, RunError> {
     let runtime = runtime()?;
+    let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
     let engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
     let summary = std::thread::scope(|threads| {
         runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
-    summary
+    let trouble = engine.trouble.into_inner();
+    match trouble.unwrap_or_else(PoisonError::into_inner) {
+        // Who stays tries again by itself, and the log has it.
+        Some((id, error)) if once => Err(RunError::Message(id, error)),
+        _ => summary,
+    }
 }
 
 /// Whose spool it is, for people.

@@ -19,7 +19,7 @@ pub enum IdentityError {
          the service user (chown -R), or start the server as its owner"
     )]
     RootsSpool(PathBuf),
-    #[error("{0}: {1}")]
+    #[error("make the spool {0}: {1}")]
     Spool(PathBuf, io::Error),
     #[error("cannot become user {0}: {1}")]
     Become(u32, io::Error),

@@ -133,6 +133,11 @@ impl Spool {
         &self.path
     }
 
+    /// An error that names this spool behind `what`: "write to", "sync new/ of".
+    pub(super) fn failed(&self, what: &str, error: impl Into<std::io::Error>) -> SpoolError {
+        SpoolError::io(format!("{what} the spool {}", self.path.display()), error)
+    }
+
     /// Owner of the spool's directory: who may run the queue.
     pub fn owner(&self) -> u32 {
         self.owner

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Context;
 use crate::class::Class;
 use crate::cli::output::{Out, Record};
+use crate::cli::submit::check_text;
 use crate::cli::{Done, Stop, Worst};
 use crate::config::{self, Config};
 use crate::deliver;
@@ -69,6 +70,17 @@ impl Record for Leg {
     }
 }
 
+impl Leg {
+    /// What it does to the exit status.
+    fn class(&self) -> Option<Class> {
+        let transient = self.problem.starts_with('4');
+        (!self.problem.is_empty()).then_some(match transient {
+            true => Class::Temporary,
+            false => Class::Unavailable,
+        })
+    }
+}
+
 pub fn route(context: &Context, options: &Options) -> Done {
     let config = &context.config;
     for error in config::load_aliases(config).1 {
@@ -81,9 +93,8 @@ pub fn route(context: &Context, options: &Options) -> Done {
             for found in deliver::explain_route(config.clone(), &address, true)? {
                 let leg = leg(&address, found);
                 out.record(&leg)?;
-                if !leg.problem.is_empty() {
-                    return Err(Stop::Status(Class::Unavailable));
-                }
+                let class = leg.class();
+                worst.take(text, class.map_or(Ok(()), |c| Err(Stop::Status(c))))?;
             }
             Ok(())
         });
@@ -94,6 +105,7 @@ pub fn route(context: &Context, options: &Options) -> Done {
 }
 
 fn qualified(config: &Config, text: &str) -> Result<Mailbox, Stop> {
+    check_text(text.as_bytes())?;
     let (mut found, errors) = crate::message::addrlist::parse(text.as_bytes(), &config.origin);
     if let Some((_, error)) = errors.into_iter().next() {
         return Err(error.into());
