@@ -181,6 +181,18 @@ impl Client {
         self.0.get_mut().write_all(octets).unwrap();
     }
 
+    /// Nothing more comes from here; what the server says can still be read.
+    pub fn half_close(&mut self) {
+        let socket = self.0.get_ref();
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// For a handshake: all that was said so far has been read.
+    pub fn into_stream(self) -> TcpStream {
+        assert!(self.0.buffer().is_empty());
+        self.0.into_inner()
+    }
+
     /// One line, empty at the end.
     pub fn line(&mut self) -> String {
         let mut line = String::new();
