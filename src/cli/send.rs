@@ -136,8 +136,13 @@ fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
 fn private_copy(config: &Config, caller: &Caller, plan: Plan) -> Result<OwnedFd, Stop> {
     let name = Id::generate().map_err(|e| Stop::new(Class::OsErr, e.to_string()))?;
     let directory = std::env::temp_dir().join(format!("smtp-send.{name}"));
-    let failed =
-        |e: io::Error| Stop::new(Class::CantCreate, format!("{}: {e}", directory.display()));
+    let failed = |e: io::Error| {
+        let what = format!(
+            "make the directory {}: {e}; set TMPDIR",
+            directory.display()
+        );
+        Stop::new(Class::CantCreate, what)
+    };
     DirBuilder::new()
         .mode(0o700)
         .create(&directory)

@@ -13,7 +13,7 @@ use super::{Engine, RunError, result, runtime};
 use crate::config::Config;
 use crate::smtp::addr::Mailbox;
 use crate::smtp::param::RcptParams;
-use crate::spool::{Attempt, BodyKind, Envelope, Target};
+use crate::spool::{Attempt, BodyKind, Envelope, SpoolError, Target};
 
 /// What became of one destination.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,12 @@ pub fn now(
     envelope: &Envelope,
     message: &mut dyn Read,
 ) -> Result<Vec<Delivered>, RunError> {
-    let io = |e| RunError::System("reading the message", e);
+    let io = |e: io::Error| {
+        RunError::Spool(match e.kind() {
+            io::ErrorKind::InvalidData => SpoolError::Invalid(format!("the message: {e}")),
+            _ => SpoolError::io("copy the message to a temporary file", e),
+        })
+    };
     let (file, body, long_lines) = spooled(message).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     let open = || -> io::Result<Box<dyn Read + Send>> {

@@ -69,6 +69,7 @@ fn advice(error: &io::Error) -> &'static str {
         Some(Errno::NOSPC | Errno::DQUOT) => "; make room there and try again",
         Some(Errno::FBIG) => "; raise the file size limit (ulimit -f) and try again",
         Some(Errno::ACCESS | Errno::PERM) => "; see who owns it, or give another with --spool",
+        Some(Errno::NOENT | Errno::NOTDIR) => "; see whether the path is right",
         Some(Errno::ROFS) => "; mount it for writing and try again",
         _ => "",
     }

@@ -101,6 +101,11 @@ impl Spool {
         match Spool::open(path) {
             Err(SpoolError::Missing(_)) => {
                 create(path, group)
+                    .map_err(|e| match e.kind() {
+                        // Some file stands where a directory has to be.
+                        std::io::ErrorKind::AlreadyExists => Errno::NOTDIR.into(),
+                        _ => e,
+                    })
                     .map_err(|e| SpoolError::io(format!("make the spool {}", path.display()), e))?;
                 Spool::open(path)
             }
