@@ -62,7 +62,7 @@ pub fn deliver(context: Context, options: &Options) -> Done {
     let mut input = io::stdin().lock();
     let piped = spool::read_head(&mut input)?;
     let mut message = piped.message(input);
-    let results = deliver::now(context.config, &piped.envelope, &mut message)?;
+    let results = deliver::now(context.config, piped.id, &piped.envelope, &mut message)?;
     let mut out = Out::stdout(options.json);
     let mut worst = None;
     for one in results {
