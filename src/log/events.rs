@@ -105,40 +105,47 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn tell(&self, event: &Event<10>, again: Option<Duration>) {
-        event.tell([
+    fn values<'v>(&'v self, delay: &'v dyn Display) -> [Option<&'v dyn Display>; 9] {
+        [
             Some(&self.id),
             Some(&self.to),
             maybe(&self.via),
             maybe(&self.host),
             maybe(&self.address),
             maybe(&self.tls),
-            Some(&duration_text(self.delay)),
+            Some(delay),
             Some(&self.status),
             Some(&self.reply),
-            maybe(&again.map(duration_text)),
-        ]);
+        ]
+    }
+
+    fn tell(&self, event: &Event<9>) {
+        event.tell(self.values(&duration_text(self.delay)));
     }
 }
 
 /// Delivered, or taken by the next host.
 pub fn sent(attempt: &Attempt<'_>) {
-    attempt.tell(&table::SENT, None);
+    attempt.tell(&table::SENT);
 }
 
 /// Not yet; tried again in `again`, if it is tried again by itself.
 pub fn deferred(attempt: &Attempt<'_>, again: Option<Duration>) {
-    attempt.tell(&table::DEFERRED, again);
+    let delay = duration_text(attempt.delay);
+    let [id, to, via, host, address, tls, delay, status, reply] = attempt.values(&delay);
+    let again = again.map(duration_text);
+    let again = maybe(&again);
+    table::DEFERRED.tell([id, to, via, host, address, tls, delay, status, reply, again]);
 }
 
 /// Refused for good.
 pub fn bounced(attempt: &Attempt<'_>) {
-    attempt.tell(&table::BOUNCED, None);
+    attempt.tell(&table::BOUNCED);
 }
 
 /// Given up after the last attempt.
 pub fn expired(attempt: &Attempt<'_>) {
-    attempt.tell(&table::EXPIRED, None);
+    attempt.tell(&table::EXPIRED);
 }
 
 /// A message could not be begun with (its aliases cannot be followed).

@@ -60,7 +60,7 @@ events! {
     RECEIVED Info "received" ["id" "client" "from" "recipients" "size" "tls"]
     QUEUED Info "queued" ["id" "uid" "from" "recipients" "size"]
     EXPANDED Info "expanded" ["id" "to" "recipients"]
-    SENT Info "sent" ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply" "again"]
+    SENT Info "sent" ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply"]
     LIST_COPY Info "list-copy" ["id" "original" "from" "recipients"]
     NOTICE Info "notice" ["id" "kind" "original" "to"]
     HELD Info "held" ["id" "by"]
@@ -74,9 +74,9 @@ events! {
     DEFERRED Warning "deferred"
         ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply" "again"]
     BOUNCED Warning "bounced"
-        ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply" "again"]
+        ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply"]
     EXPIRED Warning "expired"
-        ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply" "again"]
+        ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply"]
     POSTPONED Warning "postponed" ["id" "error" "again"]
     NO_NOTICE Warning "no-notice" ["id" "kind" "recipients"]
     SET_ASIDE Warning "set-aside" ["id" "error"]

@@ -8,5 +8,6 @@ mod certificate;
 mod ends;
 mod intake;
 mod limits;
+mod log;
 mod site;
 mod stdin;
