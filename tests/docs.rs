@@ -93,8 +93,11 @@ fn every_option_is_in_the_manual_and_every_option_of_the_manual_exists() {
     }
 }
 
-/// Events of smtputils.7 as (severity, name, keys), and the keys it explains.
-fn events_told(page: &str) -> (Vec<(String, String, Vec<String>)>, BTreeSet<String>) {
+/// Severity, name, keys.
+type Told = (String, String, Vec<String>);
+
+/// Events of smtputils.7, and the keys it explains.
+fn events_told(page: &str) -> (Vec<Told>, BTreeSet<String>) {
     let (mut events, mut keys, mut part) = (Vec::new(), BTreeSet::new(), String::new());
     for line in page.lines() {
         if let Some(name) = line.strip_prefix(".Sh ").or(line.strip_prefix(".Ss ")) {
