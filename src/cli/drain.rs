@@ -53,10 +53,7 @@ impl Runner {
     }
 
     fn unattended(&self, why: &str) -> Option<u32> {
-        log::event(
-            "unattended",
-            &[("spool", &self.spool.display()), ("reason", &why)],
-        );
+        log::unattended(&self.spool.display(), &why);
         None
     }
 
@@ -116,7 +113,7 @@ impl Runner {
 /// failure of the message, which is queued.
 pub fn ask(spool: &Spool) {
     if let Err(error) = spool.ask_run() {
-        log::event("unasked", &[("reason", &error)]);
+        log::wake_failed(&spool.path().display(), &error);
     }
 }
 

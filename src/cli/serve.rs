@@ -173,7 +173,7 @@ fn tell(listeners: &[Listener]) -> Done {
     let mut lines = String::new();
     for listener in listeners {
         lines.push_str(&format!("listening {listener}\n"));
-        log::event("listening", &[("address", listener)]);
+        log::listening(listener);
     }
     let mut out = std::io::stdout();
     out.write_all(lines.as_bytes())

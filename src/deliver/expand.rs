@@ -35,7 +35,7 @@ impl AliasFiles {
             _ => {
                 let (aliases, errors) = config::load_aliases(config);
                 for error in errors {
-                    log::event("alias-error", &[("error", &error)]);
+                    log::config_error(&error);
                 }
                 let aliases = Arc::new(aliases);
                 *read = Some((now, Arc::clone(&aliases)));

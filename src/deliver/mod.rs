@@ -35,6 +35,7 @@ use tokio::sync::watch;
 
 use crate::class::{Class, Classify};
 use crate::config::Config;
+use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
 use crate::route::alias::TooManyTargets;
@@ -56,6 +57,17 @@ pub enum Mode {
     Watch,
     /// Resident until nothing is left in `new/` and `cur/` (`--drain`).
     Drain,
+}
+
+impl Mode {
+    /// As the log names it.
+    fn name(&self) -> &'static str {
+        match self {
+            Mode::Pass { .. } | Mode::Only(_) => "pass",
+            Mode::Watch => "watch",
+            Mode::Drain => "drain",
+        }
+    }
 }
 
 /// What a run did, in recipients.
@@ -236,6 +248,8 @@ fn run_here(
     mode: Mode,
     parent: Option<Arc<parent::Link>>,
 ) -> Result<Summary, RunError> {
+    let name = mode.name();
+    log::runner_started(name, &spool.path().display());
     let runtime = runtime()?;
     let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
@@ -244,6 +258,10 @@ fn run_here(
         runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
+    match &summary {
+        Ok(s) => log::runner_stopped(name, s.delivered, s.deferred, s.failed),
+        Err(error) => log::run_failed(name, error),
+    }
     let trouble = engine.trouble.into_inner();
     match trouble.unwrap_or_else(PoisonError::into_inner) {
         // Who stays tries again by itself, and the log has it.

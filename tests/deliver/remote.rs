@@ -413,7 +413,8 @@ fn now_delivers_while_the_caller_waits() {
     let spool = site.spool();
     let entry = spool.find(id.as_str()).unwrap();
     let (head, mut message) = spool.read(&entry).unwrap();
-    let results = smtputils::deliver::now(site.config(), &head.envelope, &mut message).unwrap();
+    let results =
+        smtputils::deliver::now(site.config(), head.id, &head.envelope, &mut message).unwrap();
     let results: Vec<Outcome> = results.into_iter().map(|r| r.attempt.result).collect();
     assert_eq!(
         results,

@@ -62,7 +62,7 @@ pub fn deliver(context: Context, options: &Options) -> Done {
     let mut input = io::stdin().lock();
     let piped = spool::read_head(&mut input).map_err(|e| Stop::from(e).about("standard input"))?;
     let mut message = piped.message(input);
-    let results = deliver::now(context.config, &piped.envelope, &mut message)?;
+    let results = deliver::now(context.config, piped.id, &piped.envelope, &mut message)?;
     let mut out = Out::stdout(options.json);
     let mut worst = Worst::new(context.tool);
     for one in results {

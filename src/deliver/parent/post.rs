@@ -123,7 +123,7 @@ impl<'a> Desk<'a> {
                 std::process::exit(0)
             }
             Err(error) => {
-                log::event("parent-error", &[("error", &error)]);
+                log::parent_error(&error);
                 let words = format!("starting the delivery: {error}");
                 reply(socket, &Answer::Refused(words));
                 false
