@@ -18,7 +18,6 @@ read=$(ls a/spool/cur)
 sink
 sed -i "s|^smarthost.*|smarthost = \"smtp://127.0.0.1:$SINK\"|" a.toml
 at a smtp-queue retry "${read%%,*}"
-same 1 "$(grep -l 'Subject: letter 1' sink/* | wc -l)" 'copies of what mutt moved'
 at a smtp-queue run
-same 0 "$(queued a)" 'left'
-same 3 "$(ls sink | wc -l)" 'arrived once each'
+empties a
+for i in 1 2 3; do same 1 "$(grep -lx "Subject: letter $i" sink/* | wc -l)" "copies of letter $i"; done
