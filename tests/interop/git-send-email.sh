@@ -15,4 +15,5 @@ cd ..
 arrive 1 sink
 empties a
 grep -q '^+\.\.$' sink/* || fail 'the patch changed'
+grep -q 'X-Mail-Args: <a@a.example>' sink/* || fail 'the envelope sender is wrong'
 grep -q 'X-Rcpt-Args: <b@far.example>' sink/* || fail 'bcc is missing in the envelope'
