@@ -16,7 +16,7 @@ case ${1:-all} in smoke) cases=$SMOKE ;; all) cases=$ALL ;; *) cases=$* ;; esac
     /usr/bin/python3=python3 git=git || exit 69
 PEERS=${SMTPUTILS_PEERS:-${TMPDIR:-/tmp}/smtputils-peers-$(id -u)}
 packages='postfix swaks libnet-ssleay-perl bsd-mailx'
-[ "$cases" = "$SMOKE" ] || packages="$packages mutt mblaze s-nail git-email php-cli python3-aiosmtpd"
+[ "$cases" = "$SMOKE" ] || packages="$packages mutt mblaze s-nail git-email libmailtools-perl php-cli python3-aiosmtpd"
 "$top/scripts/unpack.sh" "$PEERS" $packages || exit 69
 . "$PEERS/env"
 
