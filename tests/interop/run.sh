@@ -40,7 +40,7 @@ for case in $cases; do
     mkdir "$WORK"
     [ -z "$ordinary" ] || chown 65534:65534 "$WORK"
     if (cd "$WORK" && umask 022 && HOME=$WORK timeout 120 $down bash -euc '
-            trap "jobs -p | xargs -r kill 2>/dev/null; wait 2>/dev/null" EXIT
+            trap "kill \$(jobs -p) 2>/dev/null || :; wait 2>/dev/null || :" EXIT
             . "$1/lib.sh"; . "$1/$2.sh"' case "$base/cases" "$case") >"$base/$case.log" 2>&1 </dev/null; then
         printf 'ok   %s\n' "$case"; passed=$((passed + 1))
     else
