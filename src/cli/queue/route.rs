@@ -160,7 +160,7 @@ impl Record for Setting<'_> {
 
 pub fn config(context: &Context, options: &ConfigOptions) -> Done {
     let mut out = Out::stdout(options.json);
-    for (key, value, source) in &context.config.sources {
+    for (key, value, source) in &context.config.sources() {
         out.record(&Setting { key, value, source })?;
     }
     out.flush()

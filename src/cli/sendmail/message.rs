@@ -105,6 +105,7 @@ fn plan(tool: &str, args: &Args, config: &Config) -> Result<Plan, Stop> {
         header_recipients: args.header_recipients,
         despite_bad: by_mail(args),
         gateway: args.gateway,
+        no_aliases: args.no_aliases,
         full_name: args.full_name.as_deref().map(submit::one_line),
         params: mail_params(tool, args),
         notify: notify(tool, args),

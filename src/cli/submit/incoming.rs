@@ -11,6 +11,8 @@ use crate::message::input::LineEnds;
 /// Largest header taken, octets (DESIGN section 8).
 pub const MAX_HEADER: usize = 16 << 20;
 
+/// Octets read at once: at first as many as nearly all mail has, then more.
+const FIRST_PIECE: usize = 4 << 10;
 const PIECE: usize = 32 << 10;
 
 /// Refuses a standard input that the caller had closed. The descriptor was
@@ -60,7 +62,7 @@ impl<R: Read> Incoming<R> {
         let mut incoming = Incoming {
             from,
             ends: LineEnds::new(dot_ends),
-            piece: vec![0; PIECE],
+            piece: vec![0; FIRST_PIECE],
             text: Vec::new(),
             header: 0,
             body: 0,
@@ -122,6 +124,9 @@ impl<R: Read> Incoming<R> {
             // After a lone dot the rest is read and dropped: a writer must not
             // get SIGPIPE.
             self.dotted = self.ends.push(&self.piece[..n], &mut self.text);
+        }
+        if n == FIRST_PIECE {
+            self.piece.resize(PIECE, 0);
         }
         Ok(())
     }
