@@ -214,7 +214,10 @@ fn the_spool_may_be_overridden() {
         ..around(dir.path())
     };
     let config = load(&Overrides::default(), &named).unwrap();
-    assert_eq!(source(&config, "spool"), pair("\"/env\"", "SMTPUTILS_SPOOL"));
+    assert_eq!(
+        source(&config, "spool"),
+        pair("\"/env\"", "SMTPUTILS_SPOOL")
+    );
     let over = Overrides {
         spool: Some("/opt".into()),
         ..Overrides::default()
