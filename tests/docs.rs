@@ -376,3 +376,24 @@ fn readme_is_true() {
     }
     assert!(commands >= 4, "README shows its commands in fences");
 }
+
+/// Every named leniency stands in DESIGN.md.
+#[test]
+fn leniencies_are_listed() {
+    let design = read("DESIGN.md");
+    let mut named = 0;
+    for (file, text) in sources() {
+        for line in text.lines() {
+            let Some(rest) = line.trim_start().strip_prefix("pub const LENIENT_") else {
+                continue;
+            };
+            let name = rest.split(':').next().unwrap_or(rest);
+            named += 1;
+            assert!(
+                design.contains(&format!("LENIENT_{name}`")),
+                "src/{file}: LENIENT_{name} is not in DESIGN.md"
+            );
+        }
+    }
+    assert!(named > 0);
+}
