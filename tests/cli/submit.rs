@@ -304,7 +304,7 @@ impl Sandbox {
         let output = self.sendmail(&[flag, "x"], "\nx\n");
         assert_eq!((stdout(&output), status(&output)), (String::new(), 0));
         assert!(stderr(&output).trim_end().ends_with(told), "{flag}");
-        assert_eq!(stderr(&output).lines().count(), usize::from(told != ""));
+        assert_eq!(stderr(&output).lines().count(), usize::from(!told.is_empty()));
         let new = self
             .ids()
             .into_iter()
