@@ -191,14 +191,7 @@ impl Engine {
 
     fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, TooManyTargets> {
         let aliases = self.aliases.get(&self.config);
-        let is_list_copy = envelope.origin.kind == "list";
-        expand::targets(
-            &self.config,
-            &self.table,
-            &aliases,
-            &envelope.recipients,
-            is_list_copy,
-        )
+        expand::targets(&self.config, &self.table, &aliases, envelope)
     }
 
     /// Is this the name of this host (MX-08)?

@@ -41,6 +41,7 @@
 //! acknowledged, a deferral (the message is in the row before, due at once),
 //! a removal (the last recipients may get it again).
 
+mod busy;
 mod claim;
 mod content;
 mod envelope;
@@ -58,6 +59,7 @@ mod store;
 mod sweep;
 mod write;
 
+pub use busy::Busy;
 pub use claim::Claim;
 pub use envelope::{
     BodyKind, Check, Envelope, Head, MAX_HEAD, MAX_LENGTH, MAX_RECIPIENTS, MAX_RECORD, Origin,

@@ -10,6 +10,7 @@ mod smtp;
 
 mod crash;
 mod faults;
+mod foreground;
 mod hostile;
 mod mailq;
 mod mx;

@@ -95,12 +95,10 @@ fn undelivered(attempt: &Attempt) -> Option<Stop> {
 
 /// What a result makes of the exit status.
 fn class(attempt: &Attempt) -> Option<Class> {
-    match (attempt.result, attempt.status.as_str()) {
-        (Outcome::Delivered, _) => None,
-        (Outcome::Deferred | Outcome::Unknown, _) => Some(Class::Temporary),
-        (Outcome::Failed, "5.1.1") => Some(Class::NoUser),
-        (Outcome::Failed, "5.1.2" | "5.1.10" | "5.4.4") => Some(Class::NoHost),
-        (Outcome::Failed, _) => Some(Class::Unavailable),
+    match attempt.result {
+        Outcome::Delivered => None,
+        Outcome::Deferred | Outcome::Unknown => Some(Class::Temporary),
+        Outcome::Failed => Some(Class::of_refusal(&attempt.status)),
     }
 }
 

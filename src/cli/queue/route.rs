@@ -21,6 +21,9 @@ pub struct Options {
     /// One JSON object for each place the mail would go to
     #[arg(long)]
     json: bool,
+    /// One line an address: whether it can be delivered (`sendmail -bv`)
+    #[arg(long, conflicts_with = "json")]
+    brief: bool,
 }
 
 #[derive(clap::Args)]
@@ -90,6 +93,9 @@ pub fn route(context: &Context, options: &Options) -> Done {
     let mut worst = Worst::new(context.tool);
     for text in &options.addresses {
         let done = qualified(config, text).and_then(|address| {
+            if options.brief {
+                return verdict(config, &address, &mut out);
+            }
             for found in deliver::explain_route(config.clone(), &address, true)? {
                 let leg = leg(&address, found);
                 out.record(&leg)?;
@@ -102,6 +108,27 @@ pub fn route(context: &Context, options: &Options) -> Done {
     }
     out.flush()?;
     worst.end()
+}
+
+/// Statuses of addresses that are known to lead nowhere make 67, whatever the
+/// reason; a name service that does not answer is no such knowledge.
+fn verdict(config: &Config, address: &Mailbox, out: &mut Out) -> Done {
+    let found = deliver::explain_route(config.clone(), address, true)?;
+    let problem = found.iter().find_map(|leg| leg.problem.as_ref());
+    match problem {
+        None => {
+            let ways: Vec<&str> = found.iter().map(|leg| leg.transport.as_str()).collect();
+            out.line(&format!("{address}: deliverable by {}", ways.join(", ")))
+        }
+        Some((status, words)) if status.starts_with('4') => {
+            out.line(&format!("{address}: cannot be told now: {status} {words}"))?;
+            Err(Stop::Status(Class::Temporary))
+        }
+        Some((status, words)) => {
+            out.line(&format!("{address}: not deliverable: {status} {words}"))?;
+            Err(Stop::Status(Class::NoUser))
+        }
+    }
 }
 
 fn qualified(config: &Config, text: &str) -> Result<Mailbox, Stop> {
@@ -172,7 +199,7 @@ impl Record for Setting<'_> {
 
 pub fn config(context: &Context, options: &ConfigOptions) -> Done {
     let mut out = Out::stdout(options.json);
-    for (key, value, source) in &context.config.sources {
+    for (key, value, source) in &context.config.sources() {
         out.record(&Setting { key, value, source })?;
     }
     out.flush()

@@ -67,9 +67,7 @@ impl<'a> Desk<'a> {
             return Ok(Answer::Targets(targets));
         }
         let aliases = self.aliases.get(self.config);
-        let is_list_copy = head.envelope.origin.kind == "list";
-        let recipients = &head.envelope.recipients;
-        let targets = expand::targets(self.config, &self.table, &aliases, recipients, is_list_copy)
+        let targets = expand::targets(self.config, &self.table, &aliases, &head.envelope)
             .map_err(|e| e.to_string())?;
         if targets != plain(claim) {
             let recorded = self.spool.record_expansion(head.id, &targets);
