@@ -45,6 +45,7 @@ mod claim;
 mod content;
 mod envelope;
 mod error;
+mod expansions;
 mod history;
 mod id;
 mod lines;
@@ -56,6 +57,7 @@ mod scan;
 mod state;
 mod store;
 mod sweep;
+mod system;
 mod write;
 
 pub use claim::Claim;
@@ -64,6 +66,7 @@ pub use envelope::{
     Piped, Recipient,
 };
 pub use error::{Result, SpoolError};
+pub use expansions::Expansions;
 pub use history::Ending;
 pub use id::Id;
 pub use pipe::{print_head, read_head};
