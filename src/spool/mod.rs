@@ -46,6 +46,7 @@ mod claim;
 mod content;
 mod envelope;
 mod error;
+mod expansions;
 mod history;
 mod id;
 mod lines;
@@ -57,6 +58,7 @@ mod scan;
 mod state;
 mod store;
 mod sweep;
+mod system;
 mod write;
 
 pub use busy::Busy;
@@ -66,6 +68,7 @@ pub use envelope::{
     Piped, Recipient,
 };
 pub use error::{Result, SpoolError};
+pub use expansions::Expansions;
 pub use history::Ending;
 pub use id::Id;
 pub use pipe::{print_head, read_head};

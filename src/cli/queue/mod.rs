@@ -7,6 +7,7 @@ mod list;
 mod route;
 mod run;
 mod select;
+mod setup;
 mod show;
 
 use std::ffi::OsString;
@@ -64,6 +65,8 @@ enum Command {
     Remove(act::Options),
     /// Tell where mail to an address would go, sending nothing
     Route(route::Options),
+    /// Make the spool, or put owners and modes of one that is there right
+    Setup,
     /// Print the configuration in force and where each value came from
     Config(route::ConfigOptions),
 }
@@ -118,6 +121,7 @@ pub fn main(mut args: Vec<OsString>) -> Done {
         Command::Retry(o) => act::act(&context("smtp-queue retry"), &o, act::Act::Retry),
         Command::Remove(o) => act::act(&context("smtp-queue remove"), &o, act::Act::Remove),
         Command::Route(o) => route::route(&context("smtp-queue route"), &o),
+        Command::Setup => setup::setup(&context("smtp-queue setup")),
         Command::Config(o) => route::config(&context("smtp-queue config"), &o),
     }
 }
