@@ -72,10 +72,6 @@ fn surroundings_that_are_wrong() {
         MESSAGE,
     );
     assert_refused(&refused, 73, &format!("the spool {file}: "));
-    let mut command = sandbox.command("smtp-send", &["--now", "x"]);
-    command.env("TMPDIR", "/nowhere");
-    let refused = finish(command.spawn().unwrap(), MESSAGE.as_bytes());
-    assert_refused(&refused, 73, "TMPDIR");
     // Neither text nor a file: what a configuration must be.
     for (name, octets) in [
         ("octets.toml", &b"\xff\xfe"[..]),
