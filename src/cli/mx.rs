@@ -118,7 +118,10 @@ fn print(out: &mut Out, found: &MailHosts, worst: &mut Worst<'_>) -> Done {
         out.record(&line)?;
     }
     match &found.plan {
-        Plan::Hosts(_) | Plan::Implicit => Ok(()),
+        Plan::Hosts(_) | Plan::Implicit => {
+            let done = unreachable(found).map_or(Ok(()), Err);
+            worst.take(&found.domain, done)
+        }
         Plan::NullMx | Plan::Permanent(..) => {
             worst.take(&found.domain, Err(Stop::Status(Class::NoHost)))
         }
@@ -126,6 +129,19 @@ fn print(out: &mut Out, found: &MailHosts, worst: &mut Worst<'_>) -> Done {
             let stop = Stop::new(Class::Temporary, format!("{why}; try again later"));
             worst.take(&found.domain, Err(stop))
         }
+    }
+}
+
+/// Hosts there are; but has one of them an address?
+fn unreachable(found: &MailHosts) -> Option<Stop> {
+    let any = |kind: fn(&Addresses) -> bool| found.hosts.iter().any(|h| kind(&h.addresses));
+    if any(|a| matches!(a, Addresses::Found(_))) {
+        None
+    } else if any(|a| matches!(a, Addresses::Temporary(_))) {
+        let words = "no address of its mail hosts can be found now; try again later";
+        Some(Stop::new(Class::Temporary, words))
+    } else {
+        Some(Stop::Status(Class::NoHost))
     }
 }
 

@@ -15,6 +15,7 @@ pub fn zone() -> Dns {
         ("alone.example", ip("192.0.2.3")),
         ("alias.example", Data::Cname("two.example")),
         ("bare.example", Data::Mx(10, "gone.example")),
+        ("blind.example", Data::Mx(10, "servfail.example")),
         ("empty.example", Data::Nothing),
         ("servfail.example", Data::ServFail),
         ("refused.example", Data::Refused),
@@ -81,6 +82,7 @@ fn what_takes_no_mail_is_68() {
         "{}",
         stdout(&output)
     );
+    assert_eq!((stderr(&output), status(&output)), (String::new(), 68));
     // MX-04: the domain itself is no way out.
     assert!(!dns.asked().contains(&"A bare.example".to_owned()));
 }
@@ -90,6 +92,8 @@ fn no_answer_is_75_and_one_line() {
     // MX-05
     let dns = zone();
     let sandbox = asking(&dns);
+    let output = mx(&sandbox, &["blind.example"], "");
+    assert_eq!((stderr(&output).lines().count(), status(&output)), (1, 75));
     for domain in ["servfail.example", "refused.example", "silent.example"] {
         let output = mx(&sandbox, &[domain], "");
         let (out, err) = (stdout(&output), stderr(&output));

@@ -269,6 +269,44 @@ fn cat_prints_the_octets() {
     assert_eq!((status(&printed), status(&whole)), (0, 0));
 }
 
+/// What does not read right is told, beside what does, and never sent.
+#[test]
+fn a_damaged_message_is_told_and_the_others_listed() {
+    let (sandbox, ids) = three();
+    let new = sandbox.path("spool/new");
+    let find = |id: &str| {
+        let mut entries = std::fs::read_dir(&new).unwrap().map(|e| e.unwrap().path());
+        entries.find(|p| p.to_str().unwrap().contains(id)).unwrap()
+    };
+    let changed = find(&ids[0]);
+    let mut octets = std::fs::read(&changed).unwrap();
+    *octets.last_mut().unwrap() = b'!';
+    std::fs::write(&changed, octets).unwrap();
+    let foreign = find(&ids[1]);
+    std::fs::write(foreign, "no envelope\n").unwrap();
+    let list = sandbox.queue(&["list"], "");
+    assert_eq!((stdout(&list).lines().count(), status(&list)), (2, 65));
+    assert!(stderr(&list).contains(&ids[1]) && stderr(&list).lines().count() == 1);
+    let cat = sandbox.queue(&["cat", &ids[0]], "");
+    assert_eq!(status(&cat), 65);
+    assert!(stderr(&cat).contains("damaged"), "{}", stderr(&cat));
+    for command in ["show", "cat", "explain"] {
+        assert_refused(
+            &sandbox.queue(&[command, &ids[1]], ""),
+            65,
+            "does not read right",
+        );
+    }
+    sandbox.configure(DISCARD);
+    assert_silent(&sandbox.queue(&["run"], ""), 0);
+    let failed = sandbox.queue_says(&["list", "--ids", "--state", "failed"], "");
+    assert_eq!(lines(&failed), ids[..2]);
+    for id in &ids[..2] {
+        assert_eq!(status(&sandbox.queue(&["remove", id], "")), 0, "{id}");
+    }
+    assert_silent(&sandbox.queue(&["list"], ""), 0);
+}
+
 #[test]
 fn explain_tells_what_was_and_what_comes() {
     let (sandbox, ids) = three();

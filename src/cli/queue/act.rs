@@ -74,8 +74,16 @@ fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
         }
         _ => {}
     }
-    let mut claim = spool.claim(entry)?.ok_or(SpoolError::Busy(entry.id))?;
     let by = By::Uid(rustix::process::getuid().as_raw());
+    let mut claim = match spool.claim(entry) {
+        // Set aside by now: nothing else would ever take it away.
+        Err(SpoolError::Corrupt(id, _)) if act == Act::Remove => {
+            spool.remove_unreadable(&spool.find(id.as_str())?)?;
+            log::removed(&entry.id, by);
+            return Ok("removed, it did not read right");
+        }
+        claimed => claimed?.ok_or(SpoolError::Busy(entry.id))?,
+    };
     match act {
         Act::Hold => {
             claim.note("held by the operator")?;
