@@ -81,7 +81,7 @@ timeout -k 5 600 unshare --mount --pid --net --uts --ipc --fork --kill-child \
             set -- "$1" $d; mknod -m 666 "$1/dev/$2" c $3 $4; done
         ln -s /proc/self/fd "$1/dev/fd"; mkdir "$1/dev/shm"; chmod 1777 "$1/dev/shm"
         hostname host.test; ip link set lo up
-        exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 chroot "$1" bash /root/tests/inside.sh
+        exec env -i CASES="${CASES:-}" PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 chroot "$1" bash /root/tests/inside.sh
     ' system "$tree" </dev/null
 
 . "$here/system/remove.sh"

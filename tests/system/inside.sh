@@ -2,7 +2,7 @@
 set -euo pipefail
 cd /root/tests
 . ./lib.sh
-for case in ./[0-9]*.sh; do . "$case"; done
+for case in ./${CASES:-[0-9]*}.sh; do . "$case"; done
 stop_runner
 # For what --remove has to keep.
 mail_to nobody-here@host.test kept

@@ -16,7 +16,7 @@ exits() { local wanted=$1 what=$2 got=0; shift 2
 # by USER COMMAND...: as that user, with a login's environment
 by() { local user=$1; shift
     setpriv --reuid="$user" --regid="$user" --init-groups env -i HOME="/home/$user" LOGNAME="$user" USER="$user" \
-        PATH=/usr/local/bin:/usr/bin:/bin "$@"; }
+        PATH=/usr/sbin:/usr/bin:/bin "$@"; }
 
 spool=/var/spool/smtputils
 queued() { smtp-queue list --ids | grep -c . || :; }
