@@ -52,7 +52,7 @@ contender() { local n=$1; shift; ( . "$BENCH/peers/$n.sh"; "$@" ); }
 # a log sink on each tree's /dev/log, so that syslog costs what it costs
 devlog_start() { [ -e "$RUN/devlog.pid" ] && kill -0 "$(cat "$RUN/devlog.pid")" 2>/dev/null && return
     local s=() r; for r in "$LAB"/*/; do [ -d "$r/dev" ] && s+=("${r}dev/log"); done
-    "$LIM/devlog" "$RUN/maillog" "${s[@]}" & echo $! >"$RUN/devlog.pid"; sleep 0.2; }
+    "$LIM/devlog" "$RUN/maillog" "${s[@]}" >/dev/null 2>&1 & echo $! >"$RUN/devlog.pid"; sleep 0.2; }
 devlog_stop() { [ -e "$RUN/devlog.pid" ] && kill "$(cat "$RUN/devlog.pid")" 2>/dev/null; rm -f "$RUN/devlog.pid"; }
 
 # ---- the load client and the sink (Postfix's smtp-source and smtp-sink) ----

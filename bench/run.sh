@@ -8,7 +8,7 @@
 #
 # The peers live in a lab (LAB, default /var/tmp/smtputils-lab): Debian trees on
 # a journalled ext4 image of LABIMG_GB, built at the first run. REPS repetitions.
-set -euo pipefail
+set -uo pipefail
 OURS=$(cd "$1" && pwd); export OURS
 here=$(cd "$(dirname "$0")" && pwd)
 [ "$(id -u)" = 0 ] || { echo 'bench: must run as root (trees, cgroups)' >&2; exit 77; }

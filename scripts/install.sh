@@ -4,6 +4,7 @@
 # path. Each file appears whole, in one step: mail may be sent meanwhile.
 # SETGID=GID: smtp-send gets that group and the setgid bit (install-system.sh).
 set -eu
+umask 022
 build=$1 dest=$2 prefix=$3
 cd "$(dirname "$0")/.."
 bin=$dest$prefix/bin sbin=$dest$prefix/sbin share=$dest$prefix/share
@@ -22,8 +23,12 @@ link ../bin/smtp-send "$dest$prefix/lib/sendmail"
 for page in man/*.[1-8]; do put 644 "$page" "$share/man/man${page##*.}/${page#man/}"; done
 for name in mailq newaliases send-mail; do
     echo ".so man8/sendmail.8" >"$share/man/man1/$name.1.new"; finish "$share/man/man1/$name.1"; done
+echo ".so man8/smtp-queue.8" >"$share/man/man8/runq.8.new"; finish "$share/man/man8/runq.8"
 for f in completions/bash/*; do put 644 "$f" "$share/bash-completion/completions/$(basename "$f" .bash)"; done
-for f in completions/zsh/*; do put 644 "$f" "$share/zsh/site-functions/$(basename "$f")"; done
+# Where zsh looks: Debian's does not read /usr/share/zsh/site-functions.
+zsh=site-functions
+[ "$prefix" != /usr ] || [ ! -e /etc/debian_version ] || zsh=vendor-completions
+for f in completions/zsh/*; do put 644 "$f" "$share/zsh/$zsh/$(basename "$f")"; done
 for f in completions/fish/*; do put 644 "$f" "$share/fish/vendor_completions.d/$(basename "$f")"; done
 put 644 share/config.toml.example "$share/doc/smtputils/config.toml.example"
 for f in README.md CHANGELOG.md; do put 644 "$f" "$share/doc/smtputils/$f"; done

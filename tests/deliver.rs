@@ -14,6 +14,8 @@ mod smtp;
 mod bounces;
 #[path = "deliver/local.rs"]
 mod local;
+#[path = "deliver/log.rs"]
+mod log;
 #[path = "deliver/processes.rs"]
 mod processes;
 #[path = "deliver/remote.rs"]

@@ -6,6 +6,7 @@ port() { echo $PORT; }
 #        defer   as accept
 #        relay   everything goes on to the sink
 config() {
+    mountproc load    # the runner starts its worker by its own path
     mkdir -p "$R/bench" "$R/etc/smtputils" "$R/var/spool"
     cp "$OURS"/smtp-send "$OURS"/smtp-queue "$OURS"/smtp-serve "$R/bench/"; ln -sf smtp-send "$R/bench/sendmail"
     inroot load id smtputils >/dev/null 2>&1 || inroot load useradd --system --user-group --home-dir /nonexistent smtputils
@@ -17,6 +18,7 @@ spool = "/var/spool/smtputils"
 log = "none"
 [serve]
 relay_from = ["127.0.0.0/8"]
+max_sessions_per_address = 200
 [[route]]
 match = ["*"]
 $route
@@ -30,7 +32,7 @@ fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o660)
 fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
 time.sleep(100000)' "$R/var/spool/smtputils/run.lock" & }
 start() { config "${1:-relay}"
-    inroot load /bench/smtp-queue run >/dev/null 2>&1
+    inroot load /bench/smtp-queue run >/dev/null
     [ "${1:-relay}" = relay ] || runner_lock
     cg_inroot $NAME load /bench/smtp-serve --listen 127.0.0.1:$PORT >/dev/null 2>"$RUN/ours.err" & wait_port $PORT; }
 stop()  { cg_kill $NAME; cg_kill ours-lock; }

@@ -294,7 +294,7 @@ _smtp__queue() {
             return 0
             ;;
         smtp__subcmd__queue__subcmd__route)
-            opts="-h --json --config --spool --help"
+            opts="-h --json --brief --config --spool --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

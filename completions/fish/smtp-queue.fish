@@ -96,6 +96,7 @@ complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand remove" -s h -l he
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l spool -d 'Spool directory' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l json -d 'One JSON object for each place the mail would go to'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l brief -d 'One line an address: whether it can be delivered (`sendmail -bv`)'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand setup" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand setup" -l spool -d 'Spool directory' -r -F

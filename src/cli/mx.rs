@@ -83,14 +83,11 @@ pub fn main(args: Vec<OsString>) -> Done {
     let mut wrong = Vec::new();
     let mut ended = Ok(());
     let keys = words(&cli.domains).filter_map(|word| {
-        let word = word.unwrap_or_else(|stop| {
-            wrong.push(("-".into(), stop));
-            String::new()
-        });
-        if word.is_empty() {
-            return None;
-        }
-        key(&word).map_err(|stop| wrong.push((word, stop))).ok()
+        let (word, key) = match word {
+            Ok(word) => (format!("\"{word}\""), key(&word)),
+            Err(stop) => ("-".to_owned(), Err(stop)),
+        };
+        key.map_err(|stop| wrong.push((word, stop))).ok()
     });
     lookup::mail_hosts(&config.dns, keys, &mut |found| {
         ended = print(&mut out, &found, &mut worst);
@@ -125,7 +122,10 @@ fn print(out: &mut Out, found: &MailHosts, worst: &mut Worst<'_>) -> Done {
         Plan::NullMx | Plan::Permanent(..) => {
             worst.take(&found.domain, Err(Stop::Status(Class::NoHost)))
         }
-        Plan::Temporary(_) => worst.take(&found.domain, Err(Stop::Status(Class::Temporary))),
+        Plan::Temporary(why) => {
+            let stop = Stop::new(Class::Temporary, format!("{why}; try again later"));
+            worst.take(&found.domain, Err(stop))
+        }
     }
 }
 

@@ -19,23 +19,12 @@ const NOTICE_RETRY: i64 = 300;
 
 /// The decision; what it depends on is on stable storage when this returns.
 pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
-    {
-        let mut progress = lock(&job.progress);
-        if let Some(error) = progress.error.take() {
-            return Err(error);
-        }
-        if let Some(why) = progress.damaged.take() {
-            return Ok(Decision::SetAside(why));
-        }
-        if progress.stopped {
-            return Ok(Decision::Keep(Next::Stopped));
-        }
-        if !progress.waiting.is_empty() {
-            let keys = std::mem::take(&mut progress.waiting);
-            let mut tried = job.tried.clone();
-            tried.extend(progress.results.keys());
-            return Ok(Decision::Keep(Next::Waiting { keys, tried }));
-        }
+    let cut_short = cut_short(job);
+    if !matches!(cut_short, Ok(None)) {
+        job.log_late(None);
+    }
+    if let Some(decision) = cut_short? {
+        return Ok(decision);
     }
     let is_held = lock(&job.progress).hold;
     let now = Timestamp::now().as_second();
@@ -44,6 +33,7 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
         true => None,
         false => job.next_attempt(now, &open),
     };
+    job.log_late(due);
     if due.is_none() && !is_held {
         job.give_up(&open);
     }
@@ -51,7 +41,7 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
     let _locks = match job.notices(due) {
         Ok(locks) => locks,
         Err(error) => {
-            log::event("notice-error", &[("id", &job.head.id), ("error", &error)]);
+            log::notice_failed(&job.head.id, &error);
             return Ok(Decision::Defer(unsigned(now + NOTICE_RETRY)));
         }
     };
@@ -61,11 +51,30 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
     Ok(match due {
         _ if is_held => Decision::Hold,
         Some(due) => Decision::Defer(due),
-        None if job.is_dead() => {
-            Decision::SetAside("undeliverable, and there is no sender to tell".to_string())
-        }
+        None if job.is_dead() => Decision::Undeliverable,
         None => Decision::Retire,
     })
+}
+
+/// Where not every target has had its attempt, or not every result its record.
+fn cut_short(job: &Job<'_, '_>) -> Result<Option<Decision>, SpoolError> {
+    let mut progress = lock(&job.progress);
+    if let Some(error) = progress.error.take() {
+        return Err(error);
+    }
+    if let Some(why) = progress.damaged.take() {
+        return Ok(Some(Decision::SetAside(why)));
+    }
+    if progress.stopped {
+        return Ok(Some(Decision::Keep(Next::Stopped)));
+    }
+    if progress.waiting.is_empty() {
+        return Ok(None);
+    }
+    let keys = std::mem::take(&mut progress.waiting);
+    let mut tried = job.tried.clone();
+    tried.extend(progress.results.keys());
+    Ok(Some(Decision::Keep(Next::Waiting { keys, tried })))
 }
 
 fn unsigned(seconds: i64) -> u64 {
@@ -119,7 +128,7 @@ impl Job<'_, '_> {
                 ..result::failed("5.4.7", format!("delivery time expired; last: {words}"))
             }
         };
-        self.record(open.iter().map(given_up).collect());
+        self.record_expired(open.iter().map(given_up).collect());
     }
 
     /// Null sender, and somebody did not get it (BN-02, S9).
@@ -190,13 +199,10 @@ impl Job<'_, '_> {
 
     fn told(&self, word: &str, which: &[(u32, Attempt)], sent: bool) -> Result<(), SpoolError> {
         let numbers: Vec<String> = which.iter().map(|(n, _)| n.to_string()).collect();
-        let event = if sent { "notice" } else { "no-notice" };
-        let kind = if word == TOLD { "bounce" } else { "delay" };
-        let of = numbers.len();
-        log::event(
-            event,
-            &[("id", &self.head.id), ("kind", &kind), ("recipients", &of)],
-        );
+        if !sent {
+            let kind = if word == TOLD { "bounce" } else { "delay" };
+            log::no_notice(&self.head.id, kind, numbers.len());
+        }
         let mut claim = lock(self.claim);
         claim.note(&format!("{word} {}", numbers.join(",")))?;
         claim.record(&[], true)

@@ -8,11 +8,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::content::Letter;
 use super::{Engine, Summary, finish};
 use crate::log;
 use crate::spool::{Attempt, Claim, Entry, Head, Id, Lock, Spool, SpoolError, State, Target};
+
+const UNDELIVERABLE: &str = "undeliverable, and there is no sender to tell";
 
 /// What became of one message in this run.
 #[derive(Debug)]
@@ -59,6 +62,8 @@ pub(super) struct Job<'a, 's> {
 pub(super) struct Progress {
     /// The latest attempt of each target in this run.
     pub results: BTreeMap<u32, Attempt>,
+    /// Those of them that the log has still to tell of.
+    pub late: Vec<Attempt>,
     pub used: Vec<String>,
     /// Destinations that had no slot to give.
     pub waiting: Vec<String>,
@@ -74,7 +79,10 @@ pub(super) struct Progress {
 #[derive(Debug)]
 pub(super) enum Decision {
     Retire,
+    /// It does not read right.
     SetAside(String),
+    /// Nobody is left to be told.
+    Undeliverable,
     Defer(u64),
     Hold,
     Keep(Next),
@@ -102,10 +110,16 @@ pub fn work(engine: &Engine, spool: &Spool, entry: &Entry, tried: &HashSet<u32>)
         Err(error) => Err(error),
     };
     if let Err(error) = result {
-        log::event("queue-error", &[("id", &entry.id), ("error", &error)]);
         match error {
-            SpoolError::Corrupt(..) => report.summary.failed += 1,
-            _ => report.next = Next::Busy,
+            SpoolError::Corrupt(..) => {
+                log::corrupt(&entry.id, &error);
+                report.summary.failed += 1;
+            }
+            error => {
+                log::queue_error(&entry.id, &error);
+                report.next = Next::Busy;
+                engine.note_trouble(entry.id, error);
+            }
         }
     }
     report
@@ -127,6 +141,7 @@ fn claimed<'s>(
                 Err(why) => return postpone(engine, claim, &why),
             };
             claim.record_targets(&targets)?;
+            log_expansion(&head, &targets);
             targets
         }
     };
@@ -150,11 +165,18 @@ fn claimed<'s>(
     match decision {
         Decision::Retire => claim.retire()?,
         Decision::SetAside(why) => {
-            log::event("set-aside", &[("id", &id), ("reason", &why)]);
             claim.set_aside(&why)?;
+            log::corrupt(&id, &why);
+        }
+        Decision::Undeliverable => {
+            claim.set_aside(UNDELIVERABLE)?;
+            log::set_aside(&id, &UNDELIVERABLE);
         }
         Decision::Defer(due) => claim.defer(due)?,
-        Decision::Hold => claim.hold()?,
+        Decision::Hold => {
+            claim.hold()?;
+            log::held(&id, log::By::Route);
+        }
         Decision::Keep(next) => report.next = next,
     }
     Ok(())
@@ -170,11 +192,34 @@ fn expand(engine: &Engine, claim: &Claim<'_>, head: &Head) -> Result<Vec<Target>
 
 /// Aliases that cannot be followed get mended; till then the mail waits.
 fn postpone(engine: &Engine, mut claim: Claim<'_>, why: &str) -> Result<(), SpoolError> {
-    log::event("deferred", &[("id", &claim.entry().id), ("text", &why)]);
+    let wait = engine.config.retry.first.max(Duration::from_secs(1));
+    log::postponed(&claim.entry().id, &why, wait);
     claim.note(why)?;
-    let wait = engine.config.retry.first.as_secs().max(1);
     let now = jiff::Timestamp::now().as_second();
-    claim.defer(u64::try_from(now).unwrap_or(0).saturating_add(wait))
+    claim.defer(
+        u64::try_from(now)
+            .unwrap_or(0)
+            .saturating_add(wait.as_secs()),
+    )
+}
+
+/// Each recipient that became others, or another.
+fn log_expansion(head: &Head, targets: &[Target]) {
+    let recipients = &head.envelope.recipients;
+    let mut counts = vec![(0usize, false); recipients.len()];
+    for target in targets {
+        let number = target.recipient as usize;
+        let (Some(count), Some(given)) = (counts.get_mut(number), recipients.get(number)) else {
+            continue;
+        };
+        count.0 += 1;
+        count.1 |= target.to == given.address.to_string();
+    }
+    for (count, given) in counts.iter().zip(recipients) {
+        if *count != (1, true) {
+            log::expanded(&head.id, &given.address, count.0);
+        }
+    }
 }
 
 /// All that is done with the message while its content can be read.

@@ -96,10 +96,7 @@ fn end_with(parent: Pid) -> std::io::Result<()> {
 pub fn end_worker(link: &Link, result: &Result<Summary, RunError>) -> ! {
     let told = match result {
         Ok(summary) => link.done(*summary),
-        Err(error) => {
-            log::event("run-error", &[("error", error)]);
-            link.failed(&error.to_string())
-        }
+        Err(error) => link.failed(&error.to_string()),
     };
     std::process::exit(i32::from(told.is_err()))
 }
@@ -171,7 +168,7 @@ impl Parent<'_> {
             Ok(asked) => asked,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
             Err(error) => {
-                log::event("parent-error", &[("error", &error)]);
+                log::parent_error(&error);
                 return false;
             }
         };
@@ -185,10 +182,7 @@ impl Parent<'_> {
                 ..
             }) => self.result = Some(Err(words)),
             Some(asked) => self.children += usize::from(self.desk.serve(asked)),
-            None => log::event(
-                "parent-error",
-                &[("error", &"a request that makes no sense")],
-            ),
+            None => log::parent_error(&"a request that makes no sense"),
         }
         true
     }
@@ -208,7 +202,7 @@ impl Parent<'_> {
 
     fn sweep(&self) {
         if let Err(error) = self.desk.sweep() {
-            log::event("sweep-error", &[("error", &error)]);
+            log::sweep_failed(&error);
         }
     }
 

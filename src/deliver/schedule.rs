@@ -430,7 +430,7 @@ impl Run<'_, '_> {
     fn sweep(&self) {
         let days = self.engine.config.history_days;
         if let Err(error) = self.spool.sweep(Timestamp::now(), days) {
-            log::event("sweep-error", &[("error", &error)]);
+            log::sweep_failed(&error);
         }
     }
 }
@@ -463,10 +463,7 @@ async fn say_goodbye(engine: &Engine, all: bool) {
 
 impl Report {
     fn broken(id: Id) -> Report {
-        log::event(
-            "defect",
-            &[("id", &id), ("error", &"the delivery panicked")],
-        );
+        log::delivery_defect(&id, &"the delivery panicked");
         Report {
             id,
             next: Next::Busy,

@@ -20,7 +20,7 @@ pub enum IdentityError {
          gives the spool to the service user"
     )]
     RootsSpool(PathBuf),
-    #[error("{0}: {1}")]
+    #[error("make the spool {0}: {1}")]
     Spool(PathBuf, io::Error),
     #[error(transparent)]
     Make(#[from] SpoolError),

@@ -122,7 +122,15 @@ impl<H: Handler> Dialogue<H> {
                 Step::Ask(question) => {
                     let is_end = matches!(question, Ask::End(_));
                     let (files, handler) = (&self.shared.files, &mut self.handler);
-                    let answer = match blocking(files, || ask(handler, &question)).await {
+                    // A blocking call costs a change of threads: only where
+                    // files or the user database are read.
+                    let answer = match question {
+                        Ask::Mail(..) | Ask::Rcpt(..) | Ask::End(_) => {
+                            blocking(files, || ask(handler, &question)).await
+                        }
+                        Ask::Vrfy(_) | Ask::Expn(_) | Ask::Data => ask(handler, &question),
+                    };
+                    let answer = match answer {
                         Some(answer) => answer,
                         None => self.ask_data().await,
                     };

@@ -41,6 +41,7 @@
 //! acknowledged, a deferral (the message is in the row before, due at once),
 //! a removal (the last recipients may get it again).
 
+mod busy;
 mod claim;
 mod content;
 mod envelope;
@@ -60,6 +61,7 @@ mod sweep;
 mod system;
 mod write;
 
+pub use busy::Busy;
 pub use claim::Claim;
 pub use envelope::{
     BodyKind, Check, Envelope, Head, MAX_HEAD, MAX_LENGTH, MAX_RECIPIENTS, MAX_RECORD, Origin,

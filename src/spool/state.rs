@@ -79,6 +79,13 @@ pub struct State {
 }
 
 impl State {
+    /// What a file of `state/` says; the error says what is wrong with it.
+    pub fn parse(octets: &[u8]) -> std::result::Result<State, String> {
+        let mut state = State::default();
+        state.read(octets)?;
+        Ok(state)
+    }
+
     /// The last result of a target where it is final (delivered or failed).
     /// For many targets see [`State::last`].
     pub fn settled(&self, target: u32) -> Option<&Attempt> {

@@ -104,6 +104,11 @@ impl Spool {
         match Spool::open(path) {
             Err(SpoolError::Missing(_)) => {
                 create(path, group)
+                    .map_err(|e| match e.kind() {
+                        // Some file stands where a directory has to be.
+                        std::io::ErrorKind::AlreadyExists => Errno::NOTDIR.into(),
+                        _ => e,
+                    })
                     .map_err(|e| SpoolError::io(format!("make the spool {}", path.display()), e))?;
                 Spool::open(path)
             }
@@ -113,6 +118,11 @@ impl Spool {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// An error that names this spool behind `what`: "write to", "sync new/ of".
+    pub(super) fn failed(&self, what: &str, error: impl Into<std::io::Error>) -> SpoolError {
+        SpoolError::io(format!("{what} the spool {}", self.path.display()), error)
     }
 
     /// Owner of the spool's directory: who may run the queue.

@@ -9,6 +9,7 @@ use crate::class::Class;
 use crate::cli::drain::Runner;
 use crate::cli::output::{Out, Record};
 use crate::cli::{Done, Stop};
+use crate::log::{self, By};
 use crate::spool::{Entry, Place, Spool, SpoolError};
 
 #[derive(clap::Args)]
@@ -74,15 +75,18 @@ fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
         _ => {}
     }
     let mut claim = spool.claim(entry)?.ok_or(SpoolError::Busy(entry.id))?;
+    let by = By::Uid(rustix::process::getuid().as_raw());
     match act {
         Act::Hold => {
             claim.note("held by the operator")?;
             claim.hold()?;
+            log::held(&entry.id, by);
             Ok("held")
         }
         Act::Release => {
             claim.note("released by the operator")?;
             claim.release()?;
+            log::released(&entry.id, by);
             Ok("released")
         }
         Act::Retry => {
@@ -92,10 +96,12 @@ fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
                 Place::Failed => claim.release()?,
                 _ => claim.defer(now())?,
             }
+            log::retried(&entry.id, by);
             Ok("due now")
         }
         Act::Remove => {
             claim.remove("removed by the operator")?;
+            log::removed(&entry.id, by);
             Ok("removed")
         }
     }

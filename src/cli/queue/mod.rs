@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{Done, Stop};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, LogTo, Overrides};
 use crate::spool::Spool;
 
 pub const TOOL: &str = "smtp-queue";
@@ -98,7 +98,12 @@ pub fn main(mut args: Vec<OsString>) -> Done {
         spool: common.spool,
         privileged: false,
     })?;
-    crate::log::open(config.log, TOOL);
+    let to = match (&command, config.log) {
+        // What was done stands on the terminal already.
+        (command, LogTo::Auto) if !matches!(command, Command::Run(_)) => LogTo::Syslog,
+        (_, to) => to,
+    };
+    crate::log::open(to, TOOL);
     let context = |tool| Context {
         config,
         config_file: common.config,

@@ -77,9 +77,7 @@ impl<'a> Desk<'a> {
             return Ok(Answer::Targets(targets));
         }
         let aliases = self.aliases.get(self.config);
-        let is_list_copy = head.envelope.origin.kind == "list";
-        let recipients = &head.envelope.recipients;
-        let targets = expand::targets(self.config, &self.table, &aliases, recipients, is_list_copy)
+        let targets = expand::targets(self.config, &self.table, &aliases, &head.envelope)
             .map_err(|e| e.to_string())?;
         if targets != plain(claim) {
             let recorded = self.expansions.record(head.id, &targets);
@@ -133,7 +131,7 @@ impl<'a> Desk<'a> {
                 std::process::exit(0)
             }
             Err(error) => {
-                log::event("parent-error", &[("error", &error)]);
+                log::parent_error(&error);
                 let words = format!("starting the delivery: {error}");
                 reply(socket, &Answer::Refused(words));
                 false
