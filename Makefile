@@ -3,7 +3,8 @@
 # make test         what .ci/run runs: format, lints, tests, docs, interop smoke
 # make install      DESTDIR= PREFIX=/usr/local
 # make install-system   as root: the system's sendmail, with runner and server
-# make interop      against real programs from Debian packages
+# make interop      against real programs from Debian packages; as root also
+#                   the system installation in a Debian tree of its own
 # make bench        beside Postfix and dma in one run (root; builds a lab)
 # make powercut     the spool under simulated power cuts (root)
 # make fuzz TARGET=data SECONDS=60
@@ -42,6 +43,7 @@ uninstall-system:
 
 interop: all
 	@tests/interop/run.sh $(RELEASE) all
+	@if [ "$$(id -u)" = 0 ]; then tests/system.sh $(RELEASE); else echo 'system: not root, left out'; fi
 
 bench: all
 	@bench/run.sh $(RELEASE)

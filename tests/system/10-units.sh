@@ -3,7 +3,6 @@ exits 0 'systemd-analyze verify' systemd-analyze verify --man=no /etc/systemd/sy
 [ -z "$(printf '%s' "$output" | grep -i smtputils)" ] || fail "the units: $output"
 say 'systemd finds the units in order'
 
-start_runner
 [ -n "$worker" ] || fail 'no worker'
 service=$(id -u smtputils) group=$(id -g smtputils)
 same '0 0 0 0' "$(status $runner Uid)" 'the parent is root'

@@ -1,7 +1,7 @@
 # A worker in a stranger's hands: root's parent does for it what is the
 # worker's to ask, and survives the rest (DESIGN section 5).
 touch /var/mail/{ann,bob}; chown ann /var/mail/ann; chown bob /var/mail/bob
-[ -z "${runner:-}" ] || stop_runner; start_runner
+stop_runner; start_runner
 kill -STOP $worker
 mail_to ann 'asked for'; id=$(smtp-queue list --ids)
 printf 'Subject: of another\n\ntext\n' | by ann sendmail bob; other=$(smtp-queue list --ids | grep -v "$id")

@@ -2,6 +2,7 @@
 set -euo pipefail
 cd /root/tests
 . ./lib.sh
+start_runner
 for case in ./${CASES:-[0-9]*}.sh; do . "$case"; done
 stop_runner
 # For what --remove has to keep.

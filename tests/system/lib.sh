@@ -32,8 +32,11 @@ bounding() { local caps; caps=$(unit "$1" CapabilityBoundingSet | tr 'A-Z' 'a-z'
 start_runner() {
     setpriv --bounding-set "$(bounding queue)" $(unit queue ExecStart) >>/root/queue.out 2>>/root/queue.err &
     runner=$!
+    until_true 'a worker' has_worker
     until_true 'the runner holds its lock' has_lock
-    worker=$(cat "/proc/$runner/task/$runner/children"); worker=${worker% }
+}
+has_worker() { worker=$(cat "/proc/$runner/task/$runner/children"); worker=${worker%% *}
+    [ "$(status "$worker" Uid | cut -d' ' -f1)" = "$(id -u smtputils)" ]
 }
 # Only a resident runner makes -q of a stranger quiet; its lock is in /proc/locks.
 has_lock() { local inode; inode=$(stat -c %i $spool/run.lock) && grep -q "OFDLCK.*WRITE.*:$inode " /proc/locks; }
