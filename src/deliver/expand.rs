@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::config::{self, Config};
 use crate::route::Destination;
-use crate::route::alias::{Aliases, TooManyTargets};
+use crate::route::alias::Aliases;
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
 use crate::spool::{Recipient, Target};
@@ -47,21 +47,28 @@ impl AliasFiles {
 
 /// Targets of a message, each destination once, in the recipients' order. A
 /// message that is a list's copy already makes no further copies: two lists
-/// that name each other would never end.
+/// that name each other would never end. `Err`: in words, what has to be mended
+/// before the mail can go.
 pub fn targets(
     config: &Config,
     table: &Table,
     aliases: &Aliases,
     recipients: &[Recipient],
     is_list_copy: bool,
-) -> Result<Vec<Target>, TooManyTargets> {
+) -> Result<Vec<Target>, String> {
     let is_local = |mailbox: &Mailbox| table.is_local(mailbox);
     let mut seen = HashSet::new();
     let mut targets = Vec::new();
     for (n, recipient) in recipients.iter().enumerate() {
         let Ok(number) = u32::try_from(n) else { break };
         let address = postmaster(config, &is_local, aliases, &recipient.address);
-        for (destination, list) in aliases.expand(&address, &is_local)? {
+        let expanded = aliases.expand(&address, &is_local);
+        let expanded = expanded.map_err(|e| e.to_string())?;
+        if expanded.is_empty() {
+            // A list whose file cannot be read now: mail for nobody would be lost.
+            return Err(format!("the alias {address} leads to nobody"));
+        }
+        for (destination, list) in expanded {
             let to = destination.to_string();
             let owner = match destination {
                 Destination::Mailbox(_) if !is_list_copy => {

@@ -9,7 +9,7 @@ use crate::class::Class;
 use crate::cli::drain::Runner;
 use crate::cli::output::{Out, Record};
 use crate::cli::{Done, Stop};
-use crate::spool::{Entry, Place, Spool, SpoolError};
+use crate::spool::{Entry, Place, RELEASED, Spool, SpoolError};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -81,7 +81,7 @@ fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
             Ok("held")
         }
         Act::Release => {
-            claim.note("released by the operator")?;
+            claim.note(RELEASED)?;
             claim.release()?;
             Ok("released")
         }

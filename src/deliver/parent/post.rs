@@ -69,8 +69,8 @@ impl<'a> Desk<'a> {
         let aliases = self.aliases.get(self.config);
         let is_list_copy = head.envelope.origin.kind == "list";
         let recipients = &head.envelope.recipients;
-        let targets = expand::targets(self.config, &self.table, &aliases, recipients, is_list_copy)
-            .map_err(|e| e.to_string())?;
+        let targets =
+            expand::targets(self.config, &self.table, &aliases, recipients, is_list_copy)?;
         if targets != plain(claim) {
             let recorded = self.spool.record_expansion(head.id, &targets);
             recorded.map_err(|e| e.to_string())?;
