@@ -47,7 +47,7 @@ bench: all
 	@bench/run.sh $(RELEASE)
 
 powercut: tools
-	@scripts/need.sh 'cut the power of a loop image' mkfs.ext4=e2fsprogs losetup=mount python3=python3
+	@scripts/need.sh 'cut the power of a loop image' mkfs.ext4=e2fsprogs losetup=mount /usr/bin/python3=python3
 	@tests/powercut.sh
 
 TARGET  ?= data

@@ -19,7 +19,7 @@ wait_for() { local what=$1 end=$((SECONDS + 20)); shift
 at_a() { SMTPUTILS_CONFIG=$d/a.toml "$@"; }
 at_b() { SMTPUTILS_CONFIG=$d/b.toml "$@"; }
 messages() { ls "$1"/new "$1"/cur 2>/dev/null | grep -c S= || true; }
-trap 'jobs -p | xargs -r kill 2>/dev/null || :; wait 2>/dev/null || :' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || :; wait 2>/dev/null || :' EXIT
 
 say "Two sites in $d"
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mx.b.example \

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(cd "${1:-target/release}" && pwd)
-scripts/need.sh 'run the demo' openssl=openssl python3=python3 setpriv=util-linux
+scripts/need.sh 'run the demo' openssl=openssl /usr/bin/python3=python3 setpriv=util-linux
 
 d=$(mktemp -d /tmp/smtputils-demo.XXXXXX)
 mkdir "$d/bin"

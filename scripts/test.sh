@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
 
 scripts/need.sh 'run the tests' mandoc=mandoc strace=strace openssl=openssl \
-    setpriv=util-linux bash=bash zsh=zsh fish=fish python3=python3
+    setpriv=util-linux bash=bash zsh=zsh fish=fish /usr/bin/python3=python3
 
 step() { printf '\n== %s\n' "$*"; }
 step format

@@ -68,6 +68,16 @@ impl Class {
         self.row().1
     }
 
+    /// Of a delivery that was refused for good with this enhanced status code
+    /// (RFC 3463): no such user, no such host, or anything else.
+    pub fn of_refusal(status: &str) -> Class {
+        match status {
+            "5.1.1" => Class::NoUser,
+            "5.1.2" | "5.1.10" | "5.4.4" => Class::NoHost,
+            _ => Class::Unavailable,
+        }
+    }
+
     /// True where a later attempt may succeed, so that the message stays
     /// queued; false where the sender must be told now.
     pub const fn is_transient(self) -> bool {

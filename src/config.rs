@@ -73,8 +73,8 @@ pub struct Config {
     pub delivery: Delivery,
     pub serve: Serve,
     pub tls: Tls,
-    /// Where each value came from, for `smtp-queue config`: key, value, source.
-    pub sources: Vec<(String, String, String)>,
+    /// Settings of the files and the command line, with their places.
+    set: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +225,7 @@ impl Default for Config {
             delivery: Delivery::default(),
             serve: Serve::default(),
             tls: Tls::default(),
-            sources: Vec::new(),
+            set: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod escape;
 mod events;
 mod sink;
+mod table;
 
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
@@ -14,14 +15,7 @@ use sink::Sink;
 
 pub use escape::{Octets, printable};
 pub use events::*;
-
-/// Severities of syslog (RFC 5424 section 6.2.1) as far as events have them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Severity {
-    Error = 3,
-    Warning = 4,
-    Info = 6,
-}
+pub use table::{EVENTS, Listed, Severity};
 
 static SINK: Mutex<Sink> = Mutex::new(Sink::None);
 
@@ -51,23 +45,10 @@ fn set(sink: Sink) {
     *SINK.lock().unwrap_or_else(PoisonError::into_inner) = sink;
 }
 
-/// One line: `event` and its pairs. The functions per event use this.
-pub fn event(event: &str, pairs: &[(&str, &dyn Display)]) {
+fn write(severity: Severity, event: &str, pairs: &[(&str, &dyn Display)]) {
     let mut sink = SINK.lock().unwrap_or_else(PoisonError::into_inner);
     if !matches!(*sink, Sink::None) {
-        sink.write(severity(event), &line(event, pairs));
-    }
-}
-
-/// Errors are what an administrator has to mend, warnings what did not go well
-/// for somebody's mail.
-fn severity(event: &str) -> Severity {
-    match event {
-        "corrupt" | "unattended" => Severity::Error,
-        "deferred" | "bounced" | "expired" | "refused" => Severity::Warning,
-        other if other.ends_with("-error") => Severity::Error,
-        other if other.ends_with("-failed") || other.ends_with("-defect") => Severity::Error,
-        _ => Severity::Info,
+        sink.write(severity, &line(event, pairs));
     }
 }
 
@@ -76,7 +57,7 @@ const LONGEST_LINE: usize = 8000;
 
 fn line(event: &str, pairs: &[(&str, &dyn Display)]) -> String {
     let mut line = String::with_capacity(160);
-    escape::value(&mut line, event);
+    line.push_str(event);
     for (key, value) in pairs {
         if line.len() >= LONGEST_LINE {
             break;

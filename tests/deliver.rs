@@ -16,6 +16,8 @@ mod bounces;
 mod killed;
 #[path = "deliver/local.rs"]
 mod local;
+#[path = "deliver/log.rs"]
+mod log;
 #[path = "deliver/processes.rs"]
 mod processes;
 #[path = "deliver/remote.rs"]

@@ -93,6 +93,55 @@ fn every_option_is_in_the_manual_and_every_option_of_the_manual_exists() {
     }
 }
 
+/// Severity, name, keys.
+type Told = (String, String, Vec<String>);
+
+/// Events of smtputils.7, and the keys it explains.
+fn events_told(page: &str) -> (Vec<Told>, BTreeSet<String>) {
+    let (mut events, mut keys, mut part) = (Vec::new(), BTreeSet::new(), String::new());
+    for line in page.lines() {
+        if let Some(name) = line.strip_prefix(".Sh ").or(line.strip_prefix(".Ss ")) {
+            part = name.to_owned();
+        }
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        if let (Some(severity), Some(event)) =
+            (part.strip_prefix("Events: "), line.strip_prefix(".It Cm "))
+        {
+            let (name, its) = event.split_once(" Ar ").expect(line);
+            events.push((severity.to_owned(), name.to_owned(), words(its)));
+        } else if let ("Keys of events", Some(key)) = (part.as_str(), line.strip_prefix(".It Ar "))
+        {
+            keys.insert(key.to_owned());
+        }
+    }
+    (events, keys)
+}
+
+/// The log is an interface: the page has each event with its keys in their
+/// order and its severity, no other, and explains each key.
+#[test]
+fn every_event_of_the_log_is_in_the_manual_and_the_other_way_round() {
+    let (told, explained) = events_told(&read("man/smtputils.7"));
+    let listed = |event: &smtputils::log::Listed| {
+        let keys = event.keys.iter().map(|k| k.to_string()).collect();
+        let severity = format!("{:?}", event.severity).to_lowercase();
+        (severity, event.name.to_string(), keys)
+    };
+    let known: Vec<_> = smtputils::log::EVENTS.iter().map(listed).collect();
+    for event in &known {
+        assert!(
+            told.contains(event),
+            "smtputils.7 does not tell of {event:?}"
+        );
+    }
+    for event in &told {
+        assert!(known.contains(event), "smtputils.7 tells of {event:?}");
+    }
+    assert_eq!(told.len(), known.len(), "smtputils.7 tells of one twice");
+    let used: BTreeSet<String> = known.into_iter().flat_map(|event| event.2).collect();
+    assert_eq!(explained, used, "keys that smtputils.7 explains");
+}
+
 #[test]
 fn help_fits_a_screen() {
     for (_, mut command) in tools() {

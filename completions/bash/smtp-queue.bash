@@ -49,6 +49,9 @@ _smtp__queue() {
             smtp__queue,run)
                 cmd="smtp__queue__subcmd__run"
                 ;;
+            smtp__queue,setup)
+                cmd="smtp__queue__subcmd__setup"
+                ;;
             smtp__queue,show)
                 cmd="smtp__queue__subcmd__show"
                 ;;
@@ -59,7 +62,7 @@ _smtp__queue() {
 
     case "${cmd}" in
         smtp__queue)
-            opts="-h -V --config --spool --help --version list show cat explain run deliver hold release retry remove route config"
+            opts="-h -V --config --spool --help --version list show cat explain run deliver hold release retry remove route setup config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -291,7 +294,7 @@ _smtp__queue() {
             return 0
             ;;
         smtp__subcmd__queue__subcmd__route)
-            opts="-h --json --config --spool --help"
+            opts="-h --json --brief --config --spool --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -331,6 +334,28 @@ _smtp__queue() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__subcmd__queue__subcmd__setup)
+            opts="-h --config --spool --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -39,6 +39,7 @@ complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "release" -d '
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "retry" -d 'Try messages now'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "remove" -d 'Remove messages; nobody is told'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "route" -d 'Tell where mail to an address would go, sending nothing'
+complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "setup" -d 'Make the spool, or put owners and modes of one that is there right'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "config" -d 'Print the configuration in force and where each value came from'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand list" -l state -d 'Only messages in this state: new, deferred, held or failed' -r -f -a "new\t''
 deferred\t''
@@ -95,7 +96,11 @@ complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand remove" -s h -l he
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l spool -d 'Spool directory' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l json -d 'One JSON object for each place the mail would go to'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l brief -d 'One line an address: whether it can be delivered (`sendmail -bv`)'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -s h -l help -d 'Print help'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand setup" -l config -d 'Configuration file instead of the usual ones' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand setup" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand setup" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand config" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand config" -l spool -d 'Spool directory' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand config" -l json -d 'One JSON object a setting'

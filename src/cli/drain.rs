@@ -53,10 +53,7 @@ impl Runner {
     }
 
     fn unattended(&self, why: &str) -> Option<u32> {
-        log::event(
-            "unattended",
-            &[("spool", &self.spool.display()), ("reason", &why)],
-        );
+        log::unattended(&self.spool.display(), &why);
         None
     }
 
@@ -67,15 +64,16 @@ impl Runner {
         sys::spawn_detached(&program, &args).map_err(|e| format!("{}: {e}", program.display()))
     }
 
-    /// Runs `smtp-queue` with these words and waits; output is thrown away,
-    /// stderr is ours. What it comes to is its own affair: what it could not
-    /// deliver stays queued or goes back as a bounce.
+    /// Runs `smtp-queue` with these words and waits; what it prints is thrown
+    /// away: callers of `sendmail` take any word for an error. What it came to
+    /// stands in the spool.
     pub fn run(&self, words: &[&OsStr]) -> Result<(), Stop> {
         let program = program().map_err(not_started)?;
         let child = Command::new(&program)
             .args(self.args(words))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .status();
         match child {
             Ok(_) => Ok(()),
@@ -116,7 +114,7 @@ impl Runner {
 /// failure of the message, which is queued.
 pub fn ask(spool: &Spool) {
     if let Err(error) = spool.ask_run() {
-        log::event("unasked", &[("reason", &error)]);
+        log::wake_failed(&spool.path().display(), &error);
     }
 }
 

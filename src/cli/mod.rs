@@ -179,10 +179,17 @@ impl<'a> Worst<'a> {
     }
 }
 
+/// Clap prints its help then, as an error.
+const NO_COMMAND: clap::error::ErrorKind =
+    clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+
 /// Parses the arguments with clap. A wrong command line is one line and status
 /// 64, not clap's paragraph and 2.
 pub fn parse<P: clap::Parser>(tool: &str, args: Vec<OsString>) -> Result<P, Stop> {
     P::try_parse_from(std::iter::once(OsString::from(tool)).chain(args)).map_err(|error| {
+        if error.kind() == NO_COMMAND {
+            return Stop::usage("a command is missing; see --help");
+        }
         let text = error.render().to_string();
         if error.use_stderr() {
             Stop::usage(one_line(&text))

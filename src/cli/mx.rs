@@ -83,14 +83,11 @@ pub fn main(args: Vec<OsString>) -> Done {
     let mut wrong = Vec::new();
     let mut ended = Ok(());
     let keys = words(&cli.domains).filter_map(|word| {
-        let word = word.unwrap_or_else(|stop| {
-            wrong.push(("-".into(), stop));
-            String::new()
-        });
-        if word.is_empty() {
-            return None;
-        }
-        key(&word).map_err(|stop| wrong.push((word, stop))).ok()
+        let (word, key) = match word {
+            Ok(word) => (format!("\"{word}\""), key(&word)),
+            Err(stop) => ("-".to_owned(), Err(stop)),
+        };
+        key.map_err(|stop| wrong.push((word, stop))).ok()
     });
     lookup::mail_hosts(&config.dns, keys, &mut |found| {
         ended = print(&mut out, &found, &mut worst);
@@ -121,11 +118,30 @@ fn print(out: &mut Out, found: &MailHosts, worst: &mut Worst<'_>) -> Done {
         out.record(&line)?;
     }
     match &found.plan {
-        Plan::Hosts(_) | Plan::Implicit => Ok(()),
+        Plan::Hosts(_) | Plan::Implicit => {
+            let done = unreachable(found).map_or(Ok(()), Err);
+            worst.take(&found.domain, done)
+        }
         Plan::NullMx | Plan::Permanent(..) => {
             worst.take(&found.domain, Err(Stop::Status(Class::NoHost)))
         }
-        Plan::Temporary(_) => worst.take(&found.domain, Err(Stop::Status(Class::Temporary))),
+        Plan::Temporary(why) => {
+            let stop = Stop::new(Class::Temporary, format!("{why}; try again later"));
+            worst.take(&found.domain, Err(stop))
+        }
+    }
+}
+
+/// Hosts there are; but has one of them an address?
+fn unreachable(found: &MailHosts) -> Option<Stop> {
+    let any = |kind: fn(&Addresses) -> bool| found.hosts.iter().any(|h| kind(&h.addresses));
+    if any(|a| matches!(a, Addresses::Found(_))) {
+        None
+    } else if any(|a| matches!(a, Addresses::Temporary(_))) {
+        let words = "no address of its mail hosts can be found now; try again later";
+        Some(Stop::new(Class::Temporary, words))
+    } else {
+        Some(Stop::Status(Class::NoHost))
     }
 }
 

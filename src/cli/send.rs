@@ -2,12 +2,8 @@
 //! standard input.
 
 use std::ffi::OsString;
-use std::fs::DirBuilder;
-use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 
@@ -76,8 +72,9 @@ pub fn main(args: Vec<OsString>) -> Done {
     let caller = Caller::real();
     let runner = Runner::new(&config.spool, options.config.as_deref());
     if options.now {
-        let file = private_copy(&config, &caller, plan)?;
-        return Err(runner.exec(&["deliver".as_ref()], Some(file)));
+        let mut message = Incoming::open(Input, false)?;
+        let file = submit::private_copy(&config, &caller, &plan, &mut message)?;
+        return Err(runner.exec(&["deliver".as_ref()], Some(file.into())));
     }
     // A person at a terminal hears nothing of what went well, either.
     log::open_quiet(config.log, NAME);
@@ -125,41 +122,9 @@ fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
         header_recipients: options.header_recipients,
         despite_bad: false,
         gateway: false,
+        no_aliases: false,
         full_name: options.full_name.as_deref().map(submit::one_line),
         params: MailParams::default(),
         notify: None,
     })
-}
-
-/// The message with its envelope as a file of the spool's form that has no
-/// name any more: it is gone with the process that delivers it.
-fn private_copy(config: &Config, caller: &Caller, plan: Plan) -> Result<OwnedFd, Stop> {
-    let name = Id::generate().map_err(|e| Stop::new(Class::OsErr, e.to_string()))?;
-    let directory = std::env::temp_dir().join(format!("smtp-send.{name}"));
-    let failed =
-        |e: io::Error| Stop::new(Class::CantCreate, format!("{}: {e}", directory.display()));
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&directory)
-        .map_err(failed)?;
-    let file = spooled(&directory, config, caller, plan);
-    std::fs::remove_dir_all(&directory).map_err(failed)?;
-    file
-}
-
-fn spooled(
-    directory: &Path,
-    config: &Config,
-    caller: &Caller,
-    plan: Plan,
-) -> Result<OwnedFd, Stop> {
-    let spool = Spool::open_or_create(directory, None)?;
-    let id = take(config, &spool, caller, plan)?;
-    let lost = |e: io::Error| Stop::new(Class::Io, format!("the message: {e}"));
-    let claim = spool
-        .claim(&spool.find(id.as_str())?)?
-        .ok_or_else(|| lost(io::ErrorKind::NotFound.into()))?;
-    let file = claim.as_fd().try_clone_to_owned().map_err(lost)?;
-    rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0)).map_err(|e| lost(e.into()))?;
-    Ok(file)
 }

@@ -2,6 +2,7 @@
 //! historic interface, by hand. No clap, no runtime, no TLS.
 
 mod args;
+mod attempt;
 mod mailq;
 mod message;
 mod newaliases;

@@ -16,6 +16,7 @@ use crate::net::tls::Acceptor;
 use crate::serve::intake::Committed;
 use crate::serve::listen::{Endpoint, ListenError, Listener};
 use crate::serve::{identity, local, service};
+use crate::smtp::addr::{AddrError, Domain};
 use crate::spool::Spool;
 use crate::{log, sys};
 
@@ -79,7 +80,11 @@ fn plan(args: Args) -> Result<Plan, Stop> {
     };
     let mut config = Config::load(&over)?;
     if let Some(hostname) = args.hostname {
-        config.hostname = hostname;
+        let wrong = |e: AddrError| Stop::from(e).about(&format!("--hostname {hostname}"));
+        match Domain::parse(&hostname).map_err(wrong)? {
+            Domain::Name(name) => config.hostname = name,
+            _ => return Err(Stop::usage("--hostname: a name, not an address")),
+        }
     }
     for text in args.relay_from {
         let network = text.parse();
@@ -168,7 +173,7 @@ fn tell(listeners: &[Listener]) -> Done {
     let mut lines = String::new();
     for listener in listeners {
         lines.push_str(&format!("listening {listener}\n"));
-        log::event("listening", &[("address", listener)]);
+        log::listening(listener);
     }
     let mut out = std::io::stdout();
     out.write_all(lines.as_bytes())

@@ -4,6 +4,7 @@
 mod bad;
 mod caller;
 mod incoming;
+mod now;
 mod owner;
 
 use std::collections::HashSet;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 pub use bad::return_to_sender;
 pub use caller::Caller;
 pub use incoming::{Incoming, Input, check_input};
+pub use now::private_copy;
 pub use owner::{Tell, as_owner, tell_parent};
 
 use super::Stop;
@@ -24,7 +26,7 @@ use crate::config::Config;
 use crate::message::{header, submit, trace};
 use crate::smtp::addr::{AddrError, Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, Notify, RcptParams};
-use crate::spool::{Draft, Envelope, Id, Origin, Recipient, Spool, SpoolError};
+use crate::spool::{Envelope, Id, Origin, Recipient, Spool};
 use crate::{log, sys};
 
 /// Most recipients of one submission (DESIGN section 8).
@@ -47,6 +49,8 @@ pub struct Plan {
     pub despite_bad: bool,
     /// Nothing is added to the header.
     pub gateway: bool,
+    /// Aliases are not applied to this message.
+    pub no_aliases: bool,
     pub full_name: Option<String>,
     pub params: MailParams,
     pub notify: Option<Notify>,
@@ -147,30 +151,41 @@ pub fn submit<R: io::Read>(
     plan: Plan,
     message: &mut Incoming<R>,
 ) -> Result<Submitted, Refused> {
+    let (envelope, bad) = envelope(config, caller, &plan, message.header())?;
+    match store(config, spool, caller, &plan, &envelope, message) {
+        Ok(id) => Ok(Submitted {
+            id,
+            bad,
+            sender: envelope.sender,
+        }),
+        Err(stop) => Err(Refused {
+            stop,
+            bad: Vec::new(),
+            sender: envelope.sender,
+        }),
+    }
+}
+
+type Bad = Vec<(String, AddrError)>;
+
+/// Who it is from and for; with it the recipients that get nothing.
+fn envelope(
+    config: &Config,
+    caller: &Caller,
+    plan: &Plan,
+    header: &[u8],
+) -> Result<(Envelope, Bad), Refused> {
     let sender = plan.sender.clone();
     let sender = sender.unwrap_or_else(|| ReversePath::Mailbox(caller.mailbox(&config.origin)));
-    let refused = |stop, bad| Refused {
-        stop,
-        bad,
-        sender: sender.clone(),
-    };
-    let (recipients, bad) = recipients(config, &plan, message.header());
-    if let Err(stop) = acceptable(&recipients, &bad, &plan, message.header()) {
-        return Err(refused(stop, bad));
-    }
-    let envelope = envelope(&plan, caller, sender.clone(), recipients);
-    match store(config, spool, caller, &plan, envelope, message) {
-        Ok(id) => Ok(Submitted { id, bad, sender }),
-        Err(stop) => Err(refused(stop, Vec::new())),
+    let (recipients, bad) = recipients(config, plan, header);
+    match acceptable(&recipients, &bad, plan, header) {
+        Ok(()) => Ok((addressed(plan, caller, sender, recipients), bad)),
+        Err(stop) => Err(Refused { stop, bad, sender }),
     }
 }
 
 /// Arguments first, then the header's; each once.
-fn recipients(
-    config: &Config,
-    plan: &Plan,
-    header: &[u8],
-) -> (Vec<Mailbox>, Vec<(String, AddrError)>) {
+fn recipients(config: &Config, plan: &Plan, header: &[u8]) -> (Vec<Mailbox>, Bad) {
     let mut good = plan.recipients.clone();
     let mut bad = plan.bad.clone();
     if plan.header_recipients {
@@ -223,7 +238,7 @@ fn acceptable(
     Ok(())
 }
 
-fn envelope(
+fn addressed(
     plan: &Plan,
     caller: &Caller,
     sender: ReversePath,
@@ -232,6 +247,14 @@ fn envelope(
     let mut params = plan.params.clone();
     params.smtputf8 = sender.mailbox().is_some_and(Mailbox::needs_utf8)
         || recipients.iter().any(Mailbox::needs_utf8);
+    let mut words = vec![
+        ("uid".to_owned(), caller.uid.to_string()),
+        ("pid".to_owned(), std::process::id().to_string()),
+    ];
+    if plan.no_aliases {
+        let (key, value) = Origin::NO_ALIASES;
+        words.push((key.to_owned(), value.to_owned()));
+    }
     Envelope {
         sender,
         params,
@@ -248,10 +271,7 @@ fn envelope(
         origin: Origin {
             time: Timestamp::now(),
             kind: "local".to_owned(),
-            words: vec![
-                ("uid".to_owned(), caller.uid.to_string()),
-                ("pid".to_owned(), std::process::id().to_string()),
-            ],
+            words,
         },
     }
 }
@@ -261,19 +281,32 @@ fn store<R: io::Read>(
     spool: &Spool,
     caller: &Caller,
     plan: &Plan,
-    envelope: Envelope,
+    envelope: &Envelope,
     message: &mut Incoming<R>,
 ) -> Result<Id, Stop> {
-    let mut draft = spool.draft(&envelope)?;
-    let head = head(
-        config,
-        caller,
-        plan,
-        &envelope,
-        draft.id(),
-        message.header(),
-    );
-    write(&mut draft, &head)?;
+    let mut draft = spool.draft(envelope)?;
+    let head = head(config, caller, plan, envelope, draft.id(), message.header());
+    copy(config, &head, message, &mut draft, |draft, error| {
+        draft.failed(error).into()
+    })?;
+    let size = draft.length();
+    let id = draft.commit()?;
+    let recipients = envelope.recipients.len();
+    log::queued(&id, caller.uid, &envelope.sender, recipients, size);
+    Ok(id)
+}
+
+/// Writes the finished head and the body behind it; `failed` words an error of
+/// writing.
+fn copy<R: io::Read, W: Write>(
+    config: &Config,
+    head: &[u8],
+    message: &mut Incoming<R>,
+    to: &mut W,
+    failed: impl Fn(&W, io::Error) -> Stop,
+) -> Result<(), Stop> {
+    let write = |to: &mut W, octets: &[u8]| to.write_all(octets).map_err(|e| failed(to, e));
+    write(to, head)?;
     let mut left = config.message_size.saturating_sub(head.len() as u64);
     while let Some(piece) = message.next_body()? {
         left = left.checked_sub(piece.len() as u64).ok_or_else(|| {
@@ -285,13 +318,9 @@ fn store<R: io::Read>(
                 ),
             )
         })?;
-        write(&mut draft, piece)?;
+        write(to, piece)?;
     }
-    let size = draft.length();
-    let id = draft.commit()?;
-    let recipients = envelope.recipients.len();
-    log::queued(&id, caller.uid, &envelope.sender, recipients, size);
-    Ok(id)
+    Ok(())
 }
 
 /// Received, the completed header and the blank line.
@@ -334,13 +363,4 @@ fn head(
     head.extend(submit::complete(header, &facts));
     head.extend(b"\r\n");
     head
-}
-
-fn write(draft: &mut Draft<'_>, bytes: &[u8]) -> Result<(), Stop> {
-    draft.write_all(bytes).map_err(|error| {
-        Stop::from(SpoolError::Io {
-            what: "write the message".to_owned(),
-            error,
-        })
-    })
 }

@@ -167,7 +167,13 @@ fn settle(
         };
         out.record(&finding)?;
         if let Some(class) = class {
-            worst.take(&finding.address, Err(Stop::Status(class)))?;
+            let stop = match class {
+                Class::Temporary => {
+                    Stop::new(class, format!("{}; try again later", finding.reason))
+                }
+                _ => Stop::Status(class),
+            };
+            worst.take(&finding.address, Err(stop))?;
         }
     }
     Ok(())

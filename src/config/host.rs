@@ -126,7 +126,7 @@ fn read(path: &Path, owner: Option<u32>) -> io::Result<String> {
     Ok(text)
 }
 
-/// Fills in what no file set, and writes down where everything came from.
+/// Fills in what no file set.
 pub fn finish(
     mut config: Config,
     over: &Overrides,
@@ -156,7 +156,6 @@ pub fn finish(
         None => {}
     }
     spool(&mut config, over, around);
-    config.complete_sources();
     Ok(config)
 }
 
@@ -217,24 +216,25 @@ fn mailname(around: &Surroundings) -> Option<String> {
 }
 
 impl Config {
-    /// Notes where a setting came from; the value is filled in at the end.
+    /// Notes where a setting came from.
     pub(super) fn set_source(&mut self, key: &str, from: String) {
-        self.sources.retain(|(k, ..)| k != key);
-        self.sources.push((key.to_owned(), String::new(), from));
+        self.set.retain(|(k, _)| k != key);
+        self.set.push((key.to_owned(), from));
     }
 
     fn is_set(&self, key: &str) -> bool {
-        self.sources.iter().any(|(k, ..)| k == key)
+        self.set.iter().any(|(k, _)| k == key)
     }
 
-    /// One line a setting, in the order of [`KEYS`].
-    fn complete_sources(&mut self) {
-        let set = std::mem::take(&mut self.sources);
+    /// Key, value and where it came from, in the order of [`KEYS`].
+    pub fn sources(&self) -> Vec<(&'static str, String, String)> {
+        // Slots are for writing too.
+        let mut config = self.clone();
         let line = |key: &super::Key| {
-            let from = set.iter().find(|(k, ..)| k == key.name);
-            let from = from.map_or_else(|| "default".to_owned(), |(.., from)| from.clone());
-            (key.name.to_owned(), (key.slot)(self).show(), from)
+            let from = self.set.iter().find(|(k, _)| k == key.name);
+            let from = from.map_or_else(|| "default".to_owned(), |(_, from)| from.clone());
+            (key.name, (key.slot)(&mut config).show(), from)
         };
-        self.sources = KEYS.iter().map(line).collect();
+        KEYS.iter().map(line).collect()
     }
 }

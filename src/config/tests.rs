@@ -30,9 +30,14 @@ fn put(root: &Path, path: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-fn source<'c>(config: &'c Config, key: &str) -> (&'c str, &'c str) {
-    let found = config.sources.iter().find(|(k, ..)| k == key).unwrap();
-    (&found.1, &found.2)
+fn pair(value: &str, from: &str) -> (String, String) {
+    (value.to_owned(), from.to_owned())
+}
+
+fn source(config: &Config, key: &str) -> (String, String) {
+    let sources = config.sources();
+    let found = sources.into_iter().find(|(k, ..)| *k == key).unwrap();
+    (found.1, found.2)
 }
 
 /// The default written in the table, read as a file, is the default in force.
@@ -46,7 +51,7 @@ fn the_table_tells_the_defaults() {
         }
         let mut config = Config::default();
         file::read(&mut config, "c", &format!("{} = {}", key.name, key.default)).unwrap();
-        config.sources.clear();
+        config.set.clear();
         assert_eq!(config, Config::default(), "{}", key.name);
         assert_eq!(shown, key.default, "{}", key.name);
     }
@@ -99,9 +104,9 @@ fn nothing_configured_is_fine() {
     assert_eq!(config.origin, "box.localdomain");
     assert_eq!(config.local_domains, ["box.localdomain", "localhost"]);
     assert_eq!(config.postmaster, "postmaster@box.localdomain");
-    assert_eq!(source(&config, "retry.give_up"), ("\"5d\"", "default"));
+    assert_eq!(source(&config, "retry.give_up"), pair("\"5d\"", "default"));
     assert_eq!(config.table().default.transport, Transport::Mx);
-    assert_eq!(config.sources.len(), KEYS.len());
+    assert_eq!(config.sources().len(), KEYS.len());
 }
 
 /// sendmail.md 3.2: configured, else /etc/mailname, else the host's name.
@@ -209,14 +214,17 @@ fn the_spool_may_be_overridden() {
         ..around(dir.path())
     };
     let config = load(&Overrides::default(), &named).unwrap();
-    assert_eq!(source(&config, "spool"), ("\"/env\"", "SMTPUTILS_SPOOL"));
+    assert_eq!(
+        source(&config, "spool"),
+        pair("\"/env\"", "SMTPUTILS_SPOOL")
+    );
     let over = Overrides {
         spool: Some("/opt".into()),
         ..Overrides::default()
     };
     assert_eq!(
         source(&load(&over, &named).unwrap(), "spool"),
-        ("\"/opt\"", "--spool")
+        pair("\"/opt\"", "--spool")
     );
     let relative = Overrides {
         spool: Some("here".into()),

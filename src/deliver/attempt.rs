@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use super::hop::{self, Hop, Local, Remote};
 use super::job::{Job, lock};
@@ -157,7 +159,28 @@ impl<'s> Job<'_, 's> {
         }
         let mut progress = lock(&self.progress);
         for attempt in &attempts {
-            self.log(attempt);
+            match attempt.result {
+                Outcome::Delivered => log::sent(&self.in_log(attempt)),
+                Outcome::Failed => log::bounced(&self.in_log(attempt)),
+                // Told once it is known when the next attempt is.
+                Outcome::Deferred | Outcome::Unknown => progress.late.push(attempt.clone()),
+            }
+        }
+        drop(progress);
+        self.write(attempts);
+    }
+
+    /// Given up: [`Job::record`] of what no host said.
+    pub fn record_expired(&self, attempts: Vec<Attempt>) {
+        for attempt in &attempts {
+            log::expired(&self.in_log(attempt));
+        }
+        self.write(attempts);
+    }
+
+    fn write(&self, attempts: Vec<Attempt>) {
+        let mut progress = lock(&self.progress);
+        for attempt in &attempts {
             let before = progress.results.insert(attempt.target, attempt.clone());
             let is_delivered = |a: &Attempt| a.result == Outcome::Delivered;
             progress.delivered += usize::from(is_delivered(attempt));
@@ -170,29 +193,20 @@ impl<'s> Job<'_, 's> {
         }
     }
 
-    fn log(&self, attempt: &Attempt) {
-        let event = match attempt.result {
-            Outcome::Delivered => "sent",
-            Outcome::Deferred => "deferred",
-            Outcome::Failed => "failed",
-            Outcome::Unknown => "unknown",
-        };
-        let none = String::new();
+    /// Tells of the attempts that came to nothing yet, and when the next are.
+    pub fn log_late(&self, due: Option<u64>) {
+        let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
+        let again = due.map(|due| Duration::from_secs(due.saturating_sub(now)));
+        let late = std::mem::take(&mut lock(&self.progress).late);
+        for attempt in &late {
+            log::deferred(&self.in_log(attempt), again);
+        }
+    }
+
+    fn in_log<'a>(&'a self, attempt: &'a Attempt) -> log::Attempt<'a> {
         let target = self.targets.get(attempt.target as usize);
-        log::event(
-            event,
-            &[
-                ("id", &self.head.id),
-                ("to", target.map_or(&none, |t| &t.to)),
-                ("route", attempt.route.as_ref().unwrap_or(&none)),
-                ("host", attempt.host.as_ref().unwrap_or(&none)),
-                ("address", attempt.address.as_ref().unwrap_or(&none)),
-                ("tls", attempt.tls.as_ref().unwrap_or(&none)),
-                ("ms", &attempt.ms),
-                ("status", &attempt.status),
-                ("text", &attempt.text),
-            ],
-        );
+        let to = target.map_or("", |t| &t.to);
+        result::in_log(&self.head.id, &self.head.envelope, to, attempt)
     }
 }
 

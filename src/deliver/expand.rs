@@ -10,7 +10,7 @@ use crate::route::Destination;
 use crate::route::alias::Aliases;
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
-use crate::spool::{Recipient, Target};
+use crate::spool::{Envelope, Target};
 use crate::{log, sys};
 
 /// The aliases, read again when a file changed.
@@ -35,7 +35,7 @@ impl AliasFiles {
             _ => {
                 let (aliases, errors) = config::load_aliases(config);
                 for error in errors {
-                    log::event("alias-error", &[("error", &error)]);
+                    log::config_error(&error);
                 }
                 let aliases = Arc::new(aliases);
                 *read = Some((now, Arc::clone(&aliases)));
@@ -47,19 +47,24 @@ impl AliasFiles {
 
 /// Targets of a message, each destination once, in the recipients' order. A
 /// message that is a list's copy already makes no further copies: two lists
-/// that name each other would never end. `Err`: in words, what has to be mended
-/// before the mail can go.
+/// that name each other would never end. The sender may have asked for no aliases
+/// at all. `Err`: in words, what has to be mended before the mail can go.
 pub fn targets(
     config: &Config,
     table: &Table,
     aliases: &Aliases,
-    recipients: &[Recipient],
-    is_list_copy: bool,
+    envelope: &Envelope,
 ) -> Result<Vec<Target>, String> {
+    let none = Aliases::default();
+    let aliases = match envelope.origin.has_no_aliases() {
+        true => &none,
+        false => aliases,
+    };
+    let is_list_copy = envelope.origin.kind == "list";
     let is_local = |mailbox: &Mailbox| table.is_local(mailbox);
     let mut seen = HashSet::new();
     let mut targets = Vec::new();
-    for (n, recipient) in recipients.iter().enumerate() {
+    for (n, recipient) in envelope.recipients.iter().enumerate() {
         let Ok(number) = u32::try_from(n) else { break };
         let address = postmaster(config, &is_local, aliases, &recipient.address);
         let expanded = aliases.expand(&address, &is_local);

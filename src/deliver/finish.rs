@@ -46,26 +46,12 @@ const NOTICE_RETRY: i64 = 300;
 
 /// The decision; what it depends on is on stable storage when this returns.
 pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
-    {
-        let mut progress = lock(&job.progress);
-        if let Some(error) = progress.error.take() {
-            return Err(error);
-        }
-        if let Some(error) = progress.untellable.take() {
-            return Ok(retry_notice(job, &error));
-        }
-        if let Some(why) = progress.damaged.take() {
-            return Ok(Decision::SetAside(why));
-        }
-        if progress.stopped {
-            return Ok(Decision::Keep(Next::Stopped));
-        }
-        if !progress.waiting.is_empty() {
-            let keys = std::mem::take(&mut progress.waiting);
-            let mut tried = job.tried.clone();
-            tried.extend(progress.results.keys());
-            return Ok(Decision::Keep(Next::Waiting { keys, tried }));
-        }
+    let cut_short = cut_short(job);
+    if !matches!(cut_short, Ok(None)) {
+        job.log_late(None);
+    }
+    if let Some(decision) = cut_short? {
+        return Ok(decision);
     }
     let is_held = lock(&job.progress).hold;
     let now = Timestamp::now().as_second();
@@ -74,6 +60,7 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
         true => None,
         false => job.next_attempt(now, &open),
     };
+    job.log_late(due);
     if due.is_none() && !is_held {
         job.give_up(&open);
     }
@@ -86,18 +73,40 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
     Ok(match due {
         _ if is_held => Decision::Hold,
         Some(due) => Decision::Defer(due),
-        None if job.is_dead() => {
-            Decision::SetAside("undeliverable, and there is no sender to tell".to_string())
-        }
+        None if job.is_dead() => Decision::Undeliverable,
         None => Decision::Retire,
     })
 }
 
 /// Nothing was made; the message waits until there is room for it.
 fn retry_notice(job: &Job<'_, '_>, error: &MakeError) -> Decision {
-    log::event("notice-error", &[("id", &job.head.id), ("error", error)]);
+    log::notice_failed(&job.head.id, error);
     let now = Timestamp::now().as_second();
     Decision::Defer(unsigned(now + NOTICE_RETRY))
+}
+
+/// Where not every target has had its attempt, or not every result its record.
+fn cut_short(job: &Job<'_, '_>) -> Result<Option<Decision>, SpoolError> {
+    let mut progress = lock(&job.progress);
+    if let Some(error) = progress.error.take() {
+        return Err(error);
+    }
+    if let Some(error) = progress.untellable.take() {
+        return Ok(Some(retry_notice(job, &error)));
+    }
+    if let Some(why) = progress.damaged.take() {
+        return Ok(Some(Decision::SetAside(why)));
+    }
+    if progress.stopped {
+        return Ok(Some(Decision::Keep(Next::Stopped)));
+    }
+    if progress.waiting.is_empty() {
+        return Ok(None);
+    }
+    let keys = std::mem::take(&mut progress.waiting);
+    let mut tried = job.tried.clone();
+    tried.extend(progress.results.keys());
+    Ok(Some(Decision::Keep(Next::Waiting { keys, tried })))
 }
 
 fn unsigned(seconds: i64) -> u64 {
@@ -155,7 +164,7 @@ impl Job<'_, '_> {
                 ..result::failed("5.4.7", format!("delivery time expired; last: {words}"))
             }
         };
-        self.record(open.iter().map(given_up).collect());
+        self.record_expired(open.iter().map(given_up).collect());
     }
 
     /// Null sender, and somebody did not get it (BN-02, S9).
@@ -238,17 +247,10 @@ impl Job<'_, '_> {
     /// that fails, it does not go before the next turn has made up for it.
     fn told(&self, word: &str, which: &[(u32, Attempt)], made: Option<Lock>) {
         let numbers: Vec<String> = which.iter().map(|(n, _)| n.to_string()).collect();
-        let event = if made.is_some() {
-            "notice"
-        } else {
-            "no-notice"
-        };
-        let kind = if word == TOLD { "bounce" } else { "delay" };
-        let of = numbers.len();
-        log::event(
-            event,
-            &[("id", &self.head.id), ("kind", &kind), ("recipients", &of)],
-        );
+        if made.is_none() {
+            let kind = if word == TOLD { "bounce" } else { "delay" };
+            log::no_notice(&self.head.id, kind, numbers.len());
+        }
         let noted = lock(self.claim).note(&format!("{word} {}", numbers.join(",")));
         let mut progress = lock(&self.progress);
         progress.locks.extend(made);

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -18,6 +19,8 @@ use crate::log;
 use crate::spool::{
     Attempt, Claim, Entry, Head, Id, Lock, Outcome, Place, Spool, SpoolError, State, Target,
 };
+
+const UNDELIVERABLE: &str = "undeliverable, and there is no sender to tell";
 
 /// What became of one message in this run.
 #[derive(Debug)]
@@ -101,6 +104,8 @@ pub(super) struct Progress {
     pub delivered: usize,
     /// Targets whose failure the sender was told in this run.
     pub told: HashSet<u32>,
+    /// Those of them that the log has still to tell of.
+    pub late: Vec<Attempt>,
     pub used: Vec<String>,
     /// Destinations that had no slot to give.
     pub waiting: Vec<String>,
@@ -118,7 +123,10 @@ pub(super) struct Progress {
 #[derive(Debug)]
 pub(super) enum Decision {
     Retire,
+    /// It does not read right.
     SetAside(String),
+    /// Nobody is left to be told.
+    Undeliverable,
     Defer(u64),
     Hold,
     Keep(Next),
@@ -151,10 +159,16 @@ pub fn work(
         Err(error) => Err(error),
     };
     if let Err(error) = result {
-        log::event("queue-error", &[("id", &entry.id), ("error", &error)]);
         match error {
-            SpoolError::Corrupt(..) => report.summary.failed += 1,
-            _ => report.next = Next::Busy,
+            SpoolError::Corrupt(..) => {
+                log::corrupt(&entry.id, &error);
+                report.summary.failed += 1;
+            }
+            error => {
+                log::queue_error(&entry.id, &error);
+                report.next = Next::Busy;
+                engine.note_trouble(entry.id, error);
+            }
         }
     }
     report
@@ -180,6 +194,7 @@ fn claimed<'s>(
                 Err(why) => return postpone(engine, claim, &why),
             };
             claim.record_targets(&targets)?;
+            log_expansion(&head, &targets);
             targets
         }
     };
@@ -211,11 +226,18 @@ fn claimed<'s>(
     let done = match decision {
         Ok(Decision::Retire) => claim.retire(),
         Ok(Decision::SetAside(why)) => {
-            log::event("set-aside", &[("id", &id), ("reason", &why)]);
-            claim.set_aside(&why)
+            let done = claim.set_aside(&why);
+            done.inspect(|()| log::corrupt(&id, &why))
+        }
+        Ok(Decision::Undeliverable) => {
+            let done = claim.set_aside(UNDELIVERABLE);
+            done.inspect(|()| log::set_aside(&id, &UNDELIVERABLE))
         }
         Ok(Decision::Defer(due)) => claim.defer(due),
-        Ok(Decision::Hold) => claim.hold(),
+        Ok(Decision::Hold) => {
+            let done = claim.hold();
+            done.inspect(|()| log::held(&id, log::By::Route))
+        }
         Ok(Decision::Keep(next)) => {
             report.next = next;
             Ok(())
@@ -291,11 +313,34 @@ fn expand(engine: &Engine, claim: &Claim<'_>, head: &Head) -> Result<Vec<Target>
 
 /// Aliases that cannot be followed get mended; till then the mail waits.
 fn postpone(engine: &Engine, mut claim: Claim<'_>, why: &str) -> Result<(), SpoolError> {
-    log::event("deferred", &[("id", &claim.entry().id), ("text", &why)]);
+    let wait = engine.config.retry.first.max(Duration::from_secs(1));
+    log::postponed(&claim.entry().id, &why, wait);
     claim.note(why)?;
-    let wait = engine.config.retry.first.as_secs().max(1);
     let now = jiff::Timestamp::now().as_second();
-    claim.defer(u64::try_from(now).unwrap_or(0).saturating_add(wait))
+    claim.defer(
+        u64::try_from(now)
+            .unwrap_or(0)
+            .saturating_add(wait.as_secs()),
+    )
+}
+
+/// Each recipient that became others, or another.
+fn log_expansion(head: &Head, targets: &[Target]) {
+    let recipients = &head.envelope.recipients;
+    let mut counts = vec![(0usize, false); recipients.len()];
+    for target in targets {
+        let number = target.recipient as usize;
+        let (Some(count), Some(given)) = (counts.get_mut(number), recipients.get(number)) else {
+            continue;
+        };
+        count.0 += 1;
+        count.1 |= target.to == given.address.to_string();
+    }
+    for (count, given) in counts.iter().zip(recipients) {
+        if *count != (1, true) {
+            log::expanded(&head.id, &given.address, count.0);
+        }
+    }
 }
 
 /// All that is done with the message while its content can be read.

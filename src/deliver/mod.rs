@@ -26,7 +26,7 @@ mod schedule;
 mod wake;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,7 @@ use tokio::sync::watch;
 
 use crate::class::{Class, Classify};
 use crate::config::Config;
+use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
 use crate::route::table::Table;
@@ -56,6 +57,17 @@ pub enum Mode {
     Watch,
     /// Resident until nothing is left in `new/` and `cur/` (`--drain`).
     Drain,
+}
+
+impl Mode {
+    /// As the log names it.
+    fn name(&self) -> &'static str {
+        match self {
+            Mode::Pass { .. } | Mode::Only(_) => "pass",
+            Mode::Watch => "watch",
+            Mode::Drain => "drain",
+        }
+    }
 }
 
 /// What a run did, in recipients.
@@ -93,6 +105,8 @@ pub enum RunError {
     Config(#[from] crate::config::ConfigError),
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
+    #[error("message {0} cannot be worked on and stays queued: {1}")]
+    Message(Id, crate::spool::SpoolError),
     #[error("{0}")]
     NotAllowed(String),
     /// In the worker's words.
@@ -105,7 +119,10 @@ impl Classify for RunError {
         match self {
             RunError::Spool(e) => e.class(),
             RunError::Config(e) => e.class(),
-            RunError::System(..) | RunError::Worker(_) => Class::OsErr,
+            RunError::Message(_, e) => e.class(),
+            RunError::System(..) => Class::OsErr,
+            // Whatever it was, the mail is still queued.
+            RunError::Worker(_) => Class::Temporary,
             RunError::NotAllowed(_) => Class::Permission,
         }
     }
@@ -125,6 +142,8 @@ struct Engine {
     runtime: Handle,
     stop: watch::Receiver<bool>,
     parent: Option<Arc<parent::Link>>,
+    /// The first message that the spool's own errors kept from being worked on.
+    trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
 }
 
 impl Engine {
@@ -152,8 +171,14 @@ impl Engine {
             runtime,
             stop,
             parent,
+            trouble: Mutex::default(),
             config,
         }
+    }
+
+    fn note_trouble(&self, id: Id, error: crate::spool::SpoolError) {
+        let mut first = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert((id, error));
     }
 
     /// The routing table, without `hold:` routes for what was released.
@@ -166,14 +191,7 @@ impl Engine {
 
     fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, String> {
         let aliases = self.aliases.get(&self.config);
-        let is_list_copy = envelope.origin.kind == "list";
-        expand::targets(
-            &self.config,
-            &self.table,
-            &aliases,
-            &envelope.recipients,
-            is_list_copy,
-        )
+        expand::targets(&self.config, &self.table, &aliases, envelope)
     }
 
     /// Is this the name of this host (MX-08)?
@@ -223,14 +241,26 @@ fn run_here(
     mode: Mode,
     parent: Option<Arc<parent::Link>>,
 ) -> Result<Summary, RunError> {
+    let name = mode.name();
+    log::runner_started(name, &spool.path().display());
     let runtime = runtime()?;
+    let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
     let engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
     let summary = std::thread::scope(|threads| {
         runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
-    summary
+    match &summary {
+        Ok(s) => log::runner_stopped(name, s.delivered, s.deferred, s.failed),
+        Err(error) => log::run_failed(name, error),
+    }
+    let trouble = engine.trouble.into_inner();
+    match trouble.unwrap_or_else(PoisonError::into_inner) {
+        // Who stays tries again by itself, and the log has it.
+        Some((id, error)) if once => Err(RunError::Message(id, error)),
+        _ => summary,
+    }
 }
 
 /// Whose spool it is, for people.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::Engine;
 use super::content::Letter;
+use crate::log;
 use crate::message::bounce::{self, Action, Block, Notice};
 use crate::smtp::addr::{Mailbox, ReversePath};
 use crate::smtp::param::{Body, MailParams, Notify, RcptParams};
@@ -116,7 +117,9 @@ fn send(
         eight_bit,
     };
     bounce::write(&notice, &mut about.letter.open()?, &mut draft)?;
-    Ok(Some(draft.commit_locked()?))
+    let lock = draft.commit_locked()?;
+    log::notice(&id, kind, &about.head.id, sender);
+    Ok(Some(lock))
 }
 
 fn block(
@@ -192,5 +195,7 @@ pub fn list_copy(
         return Ok(None);
     };
     io::copy(&mut letter.open()?, &mut draft)?;
-    Ok(Some(draft.commit_locked()?))
+    let lock = draft.commit_locked()?;
+    log::list_copy(&id, &head.id, owner, members.len());
+    Ok(Some(lock))
 }

@@ -15,7 +15,8 @@ use super::remote::{self, Batch, Settled, Stop};
 use super::result::Instead;
 use super::{Engine, RunError, result, runtime};
 use crate::config::Config;
-use crate::spool::{Attempt, BodyKind, Envelope, Target};
+use crate::log;
+use crate::spool::{Attempt, BodyKind, Envelope, Id, Outcome, SpoolError, Target};
 
 /// What became of one destination.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,13 +28,37 @@ pub struct Delivered {
 
 /// One attempt for every recipient, now; the caller tells the user. What is not
 /// delivered is nobody's afterwards: no bounce is made, nothing is retried.
-/// Lists keep the message's own sender. The message has CRLF line ends.
+/// Lists keep the message's own sender. The message has CRLF line ends. `id` is
+/// for the log.
 pub fn now(
+    config: Config,
+    id: Id,
+    envelope: &Envelope,
+    message: &mut dyn Read,
+) -> Result<Vec<Delivered>, RunError> {
+    let results = attempts(config, envelope, message)?;
+    for Delivered { to, attempt } in &results {
+        let told = result::in_log(&id, envelope, to, attempt);
+        match attempt.result {
+            Outcome::Delivered => log::sent(&told),
+            Outcome::Failed => log::bounced(&told),
+            Outcome::Deferred | Outcome::Unknown => log::deferred(&told, None),
+        }
+    }
+    Ok(results)
+}
+
+fn attempts(
     config: Config,
     envelope: &Envelope,
     message: &mut dyn Read,
 ) -> Result<Vec<Delivered>, RunError> {
-    let io = |e| RunError::System("reading the message", e);
+    let io = |e: io::Error| {
+        RunError::Spool(match e.kind() {
+            io::ErrorKind::InvalidData => SpoolError::Invalid(format!("the message: {e}")),
+            _ => SpoolError::io("copy the message to a temporary file", e),
+        })
+    };
     let (file, body, long_lines) = spooled(message).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     let open = || -> io::Result<Box<dyn Read + Send>> {

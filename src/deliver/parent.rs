@@ -13,7 +13,6 @@ mod post;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rustix::process::{Pid, Signal as Kill, WaitOptions, WaitStatus};
 use tokio::io::Interest;
 use tokio::runtime::Builder;
@@ -57,16 +56,19 @@ pub fn split(config: &Config, spool: &Spool) -> Result<Side, RunError> {
         )));
     }
     let failed = |e| RunError::System("starting the queue's worker", e);
+    let desk = Desk::new(config, spool)?;
+    let parent = rustix::process::getpid();
     let (here, there) = UnixDatagram::pair().map_err(failed)?;
     match sys::fork().map_err(failed)? {
         Fork::Child => {
-            drop(here);
+            drop((here, desk));
             become_owner(owner)?;
+            end_with(parent).map_err(failed)?;
             Ok(Side::Worker(Link::new(there)))
         }
         Fork::Parent(pid) => {
             drop(there);
-            Ok(Side::Parent(supervise(config, spool, here, pid)))
+            Ok(Side::Parent(supervise(desk, here, pid)))
         }
     }
 }
@@ -79,25 +81,28 @@ fn become_owner(uid: u32) -> Result<(), RunError> {
     sys::become_user(user.uid, user.gid, &groups).map_err(failed)
 }
 
+/// A worker without its parent could deliver to nobody here: it is told to end
+/// when the parent does, however that ends.
+fn end_with(parent: Pid) -> std::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Kill::TERM))?;
+    match rustix::process::getppid() == Some(parent) {
+        true => Ok(()),
+        // It ended before it could be said.
+        false => Err(std::io::Error::other("the parent is gone")),
+    }
+}
+
 /// The worker's last act: its result goes to the parent, which returns it.
 pub fn end_worker(link: &Link, result: &Result<Summary, RunError>) -> ! {
     let told = match result {
         Ok(summary) => link.done(*summary),
-        Err(error) => {
-            log::event("run-error", &[("error", error)]);
-            link.failed(&error.to_string())
-        }
+        Err(error) => link.failed(&error.to_string()),
     };
     std::process::exit(i32::from(told.is_err()))
 }
 
 /// What the worker's run came to, once it is over.
-fn supervise(
-    config: &Config,
-    spool: &Spool,
-    socket: UnixDatagram,
-    worker: u32,
-) -> Result<Summary, RunError> {
+fn supervise(desk: Desk<'_>, socket: UnixDatagram, worker: u32) -> Result<Summary, RunError> {
     let failed = |e| RunError::System("supervising the queue's worker", e);
     // One thread, or no child could be forked.
     let runtime = Builder::new_current_thread()
@@ -110,7 +115,7 @@ fn supervise(
         socket.set_nonblocking(true).map_err(failed)?;
         let socket = tokio::net::UnixDatagram::from_std(socket).map_err(failed)?;
         let mut parent = Parent {
-            desk: Desk::new(config, spool),
+            desk,
             worker,
             children: 0,
             ended: None,
@@ -163,7 +168,7 @@ impl Parent<'_> {
             Ok(asked) => asked,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
             Err(error) => {
-                log::event("parent-error", &[("error", &error)]);
+                log::parent_error(&error);
                 return false;
             }
         };
@@ -177,10 +182,7 @@ impl Parent<'_> {
                 ..
             }) => self.result = Some(Err(words)),
             Some(asked) => self.children += usize::from(self.desk.serve(asked)),
-            None => log::event(
-                "parent-error",
-                &[("error", &"a request that makes no sense")],
-            ),
+            None => log::parent_error(&"a request that makes no sense"),
         }
         true
     }
@@ -199,9 +201,8 @@ impl Parent<'_> {
     }
 
     fn sweep(&self) {
-        let days = self.desk.config.history_days;
-        if let Err(error) = self.desk.spool.sweep(Timestamp::now(), days) {
-            log::event("sweep-error", &[("error", &error)]);
+        if let Err(error) = self.desk.sweep() {
+            log::sweep_failed(&error);
         }
     }
 

@@ -1,13 +1,14 @@
 //! What became of a target, in the form of `state/`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::class::plain;
+use crate::log;
 use crate::smtp::client::{self, Failure, Verdict};
 use crate::smtp::reply::Reply;
-use crate::spool::{Attempt, Outcome};
+use crate::spool::{Attempt, Envelope, Id, Outcome};
 
 /// A result of ours: no host had a word in it.
 pub fn ours(result: Outcome, status: &str, text: impl Into<String>) -> Attempt {
@@ -40,6 +41,28 @@ pub fn deferred(status: &str, text: impl Into<String>) -> Attempt {
 
 pub fn failed(status: &str, text: impl Into<String>) -> Attempt {
     ours(Outcome::Failed, status, text)
+}
+
+/// What the log has to say of an attempt for `to`.
+pub fn in_log<'a>(
+    id: &'a Id,
+    envelope: &Envelope,
+    to: &'a str,
+    attempt: &'a Attempt,
+) -> log::Attempt<'a> {
+    let age = Timestamp::now().duration_since(envelope.origin.time);
+    log::Attempt {
+        id: id.as_str(),
+        to,
+        via: attempt.route.as_deref(),
+        host: attempt.host.as_deref(),
+        address: attempt.address.as_deref(),
+        tls: attempt.tls.as_deref(),
+        // A clock that was set back makes no delay.
+        delay: Duration::try_from(age).unwrap_or_default(),
+        status: &attempt.status,
+        reply: &attempt.text,
+    }
 }
 
 /// A result in the place of what was asked for.

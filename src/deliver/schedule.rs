@@ -322,7 +322,7 @@ impl Run<'_, '_> {
             let thread = std::thread::Builder::new();
             if let Err(error) = thread.spawn_scoped(self.threads, work) {
                 // No thread to be had now: the message is looked at again soon.
-                log::event("queue-error", &[("id", &id), ("error", &error)]);
+                log::queue_error(&id, &error);
                 self.take(Report::busy(id));
                 return;
             }
@@ -467,7 +467,7 @@ impl Run<'_, '_> {
     fn sweep(&self) {
         let days = self.engine.config.history_days;
         if let Err(error) = self.spool.sweep(Timestamp::now(), days) {
-            log::event("sweep-error", &[("error", &error)]);
+            log::sweep_failed(&error);
         }
     }
 }
@@ -500,10 +500,7 @@ async fn say_goodbye(engine: &Engine, all: bool) {
 
 impl Report {
     fn broken(id: Id) -> Report {
-        log::event(
-            "defect",
-            &[("id", &id), ("error", &"the delivery panicked")],
-        );
+        log::delivery_defect(&id, &"the delivery panicked");
         Report::busy(id)
     }
 }

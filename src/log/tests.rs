@@ -65,12 +65,24 @@ fn a_line_has_its_keys_in_order() {
     assert_eq!(line("sent", &pairs), "sent id=01J9 to=\"a b\" size=7");
 }
 
+/// The page and scripts that read the log rely on it: names and keys are plain
+/// words, a name and a key in a line occur once.
 #[test]
-fn severities() {
-    assert_eq!(severity("sent"), Severity::Info);
-    assert_eq!(severity("deferred"), Severity::Warning);
-    assert_eq!(severity("config-error"), Severity::Error);
-    assert_eq!(severity("store-failed"), Severity::Error);
+fn events_and_keys_are_plain_words() {
+    let plain = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let mut names = std::collections::HashSet::new();
+    for event in EVENTS {
+        assert!(plain(event.name) && names.insert(event.name), "{event:?}");
+        let mut keys = std::collections::HashSet::new();
+        let all = event.keys.iter().all(|key| plain(key) && keys.insert(*key));
+        assert!(all, "{event:?}");
+        // What fails is for an administrator to mend.
+        let fails = ["-failed", "-error", "-defect"];
+        assert!(
+            fails.iter().all(|end| !event.name.ends_with(end)) || event.severity == Severity::Error,
+            "{event:?}"
+        );
+    }
 }
 
 /// RFC 3164 section 4.1: priority of mail, time, tag with process.

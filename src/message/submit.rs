@@ -96,11 +96,16 @@ fn resent_block(header: &[u8]) -> Vec<Field<'_>> {
 /// and Message-ID added. CRLF lines in and out, blank line not included.
 pub fn complete(header: &[u8], facts: &Facts) -> Vec<u8> {
     let mut out = Vec::with_capacity(header.len() + 512);
-    if !facts.gateway {
-        add_resent(header, facts, &mut out);
-    }
+    let block = resent_block(header);
+    let is_resent = |field: &Field<'_>| {
+        let first = block.first().filter(|_| !facts.gateway);
+        first.is_some_and(|first| std::ptr::eq(first.raw, field.raw))
+    };
     let mut present = Present::default();
     for field in header::fields(header) {
+        if is_resent(&field) {
+            add_resent(&block, facts, &mut out);
+        }
         present.note(&field);
         if is_mbox_line(&field) || is_one_of(&field, &REMOVED) {
             continue;
@@ -120,12 +125,9 @@ pub fn complete(header: &[u8], facts: &Facts) -> Vec<u8> {
     out
 }
 
-/// Missing fields of the block that resends go on top, where the block is (H8).
-fn add_resent(header: &[u8], facts: &Facts, out: &mut Vec<u8>) {
-    let block = resent_block(header);
-    if block.is_empty() {
-        return;
-    }
+/// Missing fields of the block that resends go before its first, wherever that
+/// is: a trace field between them would make two blocks of it (H8).
+fn add_resent(block: &[Field<'_>], facts: &Facts, out: &mut Vec<u8>) {
     let mut present = Present::default();
     block
         .iter()

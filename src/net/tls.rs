@@ -285,7 +285,8 @@ where
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|e| TlsError::Setup(format!("{}: {e}", path.display())))
+    std::fs::read(path)
+        .map_err(|e| TlsError::Setup(format!("{}: cannot be read: {e}", path.display())))
 }
 
 fn setup(error: openssl::error::ErrorStack) -> TlsError {

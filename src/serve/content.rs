@@ -169,7 +169,7 @@ pub fn no_room() -> Reply {
 /// What the peer hears of a failure of the spool; the cause goes to the log
 /// alone, for it names our files.
 pub fn refusal(error: &SpoolError) -> Reply {
-    crate::log::event("store-failed", &[("error", error)]);
+    crate::log::store_failed(error);
     match error {
         SpoolError::Io { error, .. } if is_full(error) => no_room(),
         SpoolError::Invalid(text) => Reply::new(554, (5, 6, 0), text.clone()),
@@ -178,7 +178,7 @@ pub fn refusal(error: &SpoolError) -> Reply {
 }
 
 fn write_refusal(error: &io::Error) -> Reply {
-    crate::log::event("store-failed", &[("error", error)]);
+    crate::log::store_failed(error);
     if is_full(error) {
         return no_room();
     }

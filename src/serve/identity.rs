@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::class::{Class, Classify};
+use crate::spool::{Spool, SpoolError};
 use crate::sys;
 
 /// Why root cannot be given up; the server does not run then.
@@ -15,12 +16,14 @@ pub enum IdentityError {
     #[error("no user {0:?} to become: create it, or set service_user")]
     NoUser(String),
     #[error(
-        "{0} belongs to root, and mail from strangers is not handled as root: give the spool to \
-         the service user (chown -R), or start the server as its owner"
+        "{0} belongs to root, and mail from strangers is not handled as root: 'smtp-queue setup' \
+         gives the spool to the service user"
     )]
     RootsSpool(PathBuf),
-    #[error("{0}: {1}")]
+    #[error("make the spool {0}: {1}")]
     Spool(PathBuf, io::Error),
+    #[error(transparent)]
+    Make(#[from] SpoolError),
     #[error("cannot become user {0}: {1}")]
     Become(u32, io::Error),
 }
@@ -30,13 +33,14 @@ impl Classify for IdentityError {
         match self {
             IdentityError::NoUser(_) | IdentityError::RootsSpool(_) => Class::Config,
             IdentityError::Spool(..) => Class::CantCreate,
+            IdentityError::Make(e) => e.class(),
             IdentityError::Become(..) => Class::OsErr,
         }
     }
 }
 
 /// Becomes the spool's owner, or `service_user` where there is no spool yet (it
-/// gets an empty directory). Does nothing unless started as root. To be called
+/// gets a system's). Does nothing unless started as root. To be called
 /// while there is one thread, after sockets and keys are open.
 pub fn leave_root(spool: &Path, service_user: &str) -> Result<(), IdentityError> {
     if !rustix::process::geteuid().is_root() {
@@ -51,8 +55,7 @@ pub fn leave_root(spool: &Path, service_user: &str) -> Result<(), IdentityError>
             let user = sys::user_by_name(service_user)
                 .filter(|user| user.uid != 0)
                 .ok_or_else(|| IdentityError::NoUser(service_user.to_string()))?;
-            create(spool, user.uid, user.gid)
-                .map_err(|e| IdentityError::Spool(spool.to_owned(), e))?;
+            Spool::create_system(spool, user.uid, user.gid)?;
             (user.uid, user.gid)
         }
         Err(e) => return Err(IdentityError::Spool(spool.to_owned(), e)),
@@ -63,16 +66,4 @@ pub fn leave_root(spool: &Path, service_user: &str) -> Result<(), IdentityError>
 /// The owner's own group; an owner without an entry has the directory's.
 fn owner(uid: u32, gid: u32) -> (u32, u32) {
     sys::user_by_uid(uid).map_or((uid, gid), |user| (user.uid, user.gid))
-}
-
-fn create(spool: &Path, uid: u32, gid: u32) -> io::Result<()> {
-    if let Some(parent) = spool.parent() {
-        // Others must be able to pass; what is inside protects itself.
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(parent)?;
-    }
-    fs::DirBuilder::new().mode(0o700).create(spool)?;
-    std::os::unix::fs::chown(spool, Some(uid), Some(gid))
 }

@@ -1,6 +1,7 @@
 //! The one intake of messages by SMTP: questions of a session become policy, a
 //! draft in the spool, a commit. Names no runtime: `sendmail -bs` links it.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -247,6 +248,12 @@ impl<'s> Intake<'s> {
         }
     }
 
+    /// Our no, with its line in the log; `to` where it is about one recipient.
+    fn refuse(&self, to: Option<&dyn Display>, reply: Reply) -> Answer {
+        log::refused(&shown(&self.client), Some(&self.about.sender), to, &reply);
+        Answer::Reply(reply)
+    }
+
     /// Less room than the reserve and what the client announces.
     fn is_disk_full(&self, announced: u64) -> bool {
         let Ok(disk) = rustix::fs::statvfs(self.desk.spool.path()) else {
@@ -258,10 +265,11 @@ impl<'s> Intake<'s> {
 }
 
 impl Handler for Intake<'_> {
-    fn mail(&mut self, _path: &ReversePath, params: &MailParams) -> Answer {
+    fn mail(&mut self, path: &ReversePath, params: &MailParams) -> Answer {
         self.incoming = None;
+        self.about.sender = path.to_string();
         if self.is_disk_full(params.size.unwrap_or(0)) {
-            return Answer::Reply(content::no_room());
+            return self.refuse(None, content::no_room());
         }
         Answer::Yes
     }
@@ -279,8 +287,7 @@ impl Handler for Intake<'_> {
                 }
             }
         };
-        log::refused(&shown(&self.client), None, Some(&path.to_string()), &reply);
-        Answer::Reply(reply)
+        self.refuse(Some(path), reply)
     }
 
     fn data(&mut self, session: &Session, tls: Option<&str>) -> Answer {
@@ -290,14 +297,11 @@ impl Handler for Intake<'_> {
         match self.begin(transaction, session.hello(), tls) {
             Ok(incoming) => {
                 self.incoming = Some(Box::new(incoming));
-                self.about = About {
-                    sender: transaction.reverse_path.to_string(),
-                    recipients: transaction.recipients.len(),
-                    tls: tls.map(str::to_string),
-                };
+                self.about.recipients = transaction.recipients.len();
+                self.about.tls = tls.map(str::to_string);
                 Answer::Yes
             }
-            Err(reply) => Answer::Reply(reply),
+            Err(reply) => self.refuse(None, reply),
         }
     }
 
@@ -323,11 +327,7 @@ impl Handler for Intake<'_> {
                 (self.desk.committed)(&self.desk.spool);
                 Answer::Reply(Reply::new(250, (2, 0, 0), format!("queued as {id}")))
             }
-            Err(reply) => {
-                let sender = std::mem::take(&mut self.about).sender;
-                log::refused(&shown(&self.client), Some(&sender), None, &reply);
-                Answer::Reply(reply)
-            }
+            Err(reply) => self.refuse(None, reply),
         }
     }
 

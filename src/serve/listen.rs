@@ -32,8 +32,18 @@ pub struct Listener {
 pub enum ListenError {
     #[error("{0:?} is no place to listen: write HOST:PORT, or smtps://HOST:PORT")]
     Syntax(String),
-    #[error("cannot listen on {0}: {1}")]
+    #[error("cannot listen on {0}: {1}{advice}", advice = advice(.1))]
     Io(String, io::Error),
+}
+
+/// What a person can do about it; empty where that is not known.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; stop who listens there, or choose another port",
+        io::ErrorKind::AddrNotAvailable => "; choose an address of this host",
+        io::ErrorKind::PermissionDenied => "; ports under 1024 are root's to open",
+        _ => "",
+    }
 }
 
 impl Classify for ListenError {

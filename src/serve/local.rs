@@ -69,7 +69,7 @@ pub fn run_server(config: &Config, desk: &Desk) -> Result<(), LocalError> {
 pub fn desk(config: &Config, spool: Spool, committed: Committed) -> Desk {
     let (aliases, faults) = crate::config::load_aliases(config);
     for fault in faults {
-        crate::log::event("alias-error", &[("error", &fault)]);
+        crate::log::config_error(&fault);
     }
     Desk {
         spool,

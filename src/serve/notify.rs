@@ -13,7 +13,7 @@ pub fn ready() {
         return;
     };
     if let Err(error) = send(&name, b"READY=1") {
-        crate::log::event("notify-failed", &[("error", &error)]);
+        crate::log::notify_failed(&error);
     }
 }
 

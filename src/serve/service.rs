@@ -202,8 +202,7 @@ impl Service {
         let (accepted, mut incoming) = tokio::sync::mpsc::channel(1);
         let mut acceptors = JoinSet::new();
         for listener in listeners {
-            let socket = TcpListener::from_std(listener.socket)?;
-            acceptors.spawn(accept(socket, listener.implicit_tls, accepted.clone()));
+            acceptors.spawn(accept(listener, accepted.clone())?);
         }
         tokio::pin!(stop);
         super::notify::ready();
@@ -256,16 +255,20 @@ impl Service {
         };
         if timeout(GRACE, all).await.is_err() {
             let left = self.sessions.len();
-            log::event("stopped-sessions", &[("sessions", &left)]);
+            log::stopped_sessions(left);
         }
     }
 }
 
-async fn accept(
-    socket: TcpListener,
-    implicit_tls: bool,
-    accepted: tokio::sync::mpsc::Sender<(TcpStream, bool)>,
-) {
+type Accepted = tokio::sync::mpsc::Sender<(TcpStream, bool)>;
+
+fn accept(listener: Listener, accepted: Accepted) -> io::Result<impl Future<Output = ()>> {
+    let (name, implicit_tls) = (listener.to_string(), listener.implicit_tls);
+    let socket = TcpListener::from_std(listener.socket)?;
+    Ok(accept_all(socket, name, implicit_tls, accepted))
+}
+
+async fn accept_all(socket: TcpListener, name: String, implicit_tls: bool, accepted: Accepted) {
     loop {
         match socket.accept().await {
             Ok((tcp, _)) => {
@@ -274,7 +277,7 @@ async fn accept(
                 }
             }
             Err(e) if is_shortage(&e) => {
-                log::event("accept-failed", &[("error", &e)]);
+                log::accept_failed(&name, &e);
                 sleep(SHORTAGE).await;
             }
             // That one connection failed before it was accepted.
@@ -301,7 +304,7 @@ fn serve<H: Handler>(
     let (client, listener) = (conn.peer().ip(), conn.local());
     let dialogue = Dialogue::new(conn, shared, handler);
     async move {
-        log::connected(client, &listener.to_string());
+        log::connected(client, &listener);
         let began = Instant::now();
         let (messages, ended) = dialogue.run(implicit_tls).await;
         let error = ended.err().map(|e| e.to_string());
@@ -312,7 +315,7 @@ fn serve<H: Handler>(
 /// A defect ends one session; the others, and the service, go on.
 fn report(ended: Result<(), JoinError>) {
     if let Err(defect) = ended {
-        log::event("session-defect", &[("error", &defect)]);
+        log::session_defect(&defect);
     }
 }
 

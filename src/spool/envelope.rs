@@ -41,7 +41,7 @@ pub struct Origin {
     /// `local`, `smtp`, `bounce`, `list`, `import`.
     pub kind: String,
     /// `key=value` words: `uid=1000`, `client=[192.0.2.7]`, `helo=h.example`,
-    /// `of=ID`. Values hold neither blanks nor control characters.
+    /// `of=ID`, [`Origin::NO_ALIASES`]. Values hold neither blanks nor control characters.
     pub words: Vec<(String, String)>,
 }
 
@@ -134,6 +134,15 @@ impl std::fmt::Display for Origin {
 }
 
 impl Origin {
+    /// Word of a message to which aliases are not applied (`sendmail -n`).
+    pub const NO_ALIASES: (&str, &str) = ("noalias", "1");
+
+    /// Are the recipients final, whatever the alias files say?
+    pub fn has_no_aliases(&self) -> bool {
+        let (key, value) = Origin::NO_ALIASES;
+        self.words.iter().any(|(k, v)| k == key && v == value)
+    }
+
     fn parse(text: &str) -> Option<Origin> {
         let mut words = text.split(' ');
         let origin = Origin {

@@ -10,7 +10,7 @@ use crate::class::{Class, Classify};
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// A system call failed; names the call and the place, never the content.
-    #[error("{what}: {error}")]
+    #[error("{what}: {error}{}", advice(error))]
     Io { what: String, error: io::Error },
     /// The spool is not there, or not one.
     #[error("{0}")]
@@ -60,6 +60,18 @@ impl Classify for SpoolError {
             SpoolError::Ambiguous(_) => Class::Usage,
             SpoolError::Busy(_) => Class::Temporary,
         }
+    }
+}
+
+/// What a person can do about it; empty where that is not known.
+fn advice(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOSPC | Errno::DQUOT) => "; make room there and try again",
+        Some(Errno::FBIG) => "; raise the file size limit (ulimit -f) and try again",
+        Some(Errno::ACCESS | Errno::PERM) => "; see who owns it, or give another with --spool",
+        Some(Errno::NOENT | Errno::NOTDIR) => "; see whether the path is right",
+        Some(Errno::ROFS) => "; mount it for writing and try again",
+        _ => "",
     }
 }
 

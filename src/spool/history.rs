@@ -1,5 +1,8 @@
 //! `history/DATE.jsonl`: a line for each recipient that reached its end.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::sync::PoisonError;
 
@@ -8,7 +11,7 @@ use rustix::fs::{FlockOperation, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Result, SpoolError};
-use super::{Head, Spool, State, Target, lines};
+use super::{Head, Id, Spool, State, Target, lines};
 
 /// One recipient's end. The same id and target may come twice after a crash;
 /// readers count it once.
@@ -42,6 +45,9 @@ pub struct Ending {
     /// Attempts that it took.
     pub attempts: u32,
 }
+
+/// Octets of history that [`Spool::just_ended`] looks at.
+const RECENT: u64 = 256 << 10;
 
 /// Today's file, kept open.
 #[derive(Debug)]
@@ -159,6 +165,42 @@ impl Spool {
                 .for_each(&mut see);
         }
         Ok(())
+    }
+
+    /// How `id` ended, where it did so just now, in the order of its targets:
+    /// looks at the end of the two latest days. Empty where it is not there, or
+    /// not all of it.
+    pub fn just_ended(&self, id: Id) -> Result<Vec<Ending>> {
+        let mut names = self.history_names()?;
+        names.sort_unstable();
+        let mut found = BTreeMap::new();
+        for name in names.iter().skip(names.len().saturating_sub(2)) {
+            let octets = self.end_of(&format!("history/{name}"))?;
+            let named = |line: &&[u8]| memchr::memmem::find(line, id.as_str().as_bytes()).is_some();
+            let right = |line| serde_json::from_slice::<Ending>(line).ok();
+            let endings = lines::complete(&octets).filter(named).filter_map(right);
+            found.extend(
+                endings
+                    .filter(|e| id.as_str() == e.id)
+                    .map(|e| (e.target, e)),
+            );
+        }
+        let is_whole = found.keys().zip(0..).all(|(target, n)| *target == n);
+        found.retain(|_, _| is_whole);
+        Ok(found.into_values().collect())
+    }
+
+    /// The last [`RECENT`] octets of a file.
+    fn end_of(&self, path: &str) -> Result<Vec<u8>> {
+        let failed = |e: std::io::Error| SpoolError::io(format!("read {path} in the spool"), e);
+        let file = self.open_file(path, OFlags::RDONLY);
+        let mut file = File::from(file.map_err(|e| failed(e.into()))?);
+        let length = file.metadata().map_err(failed)?.len();
+        let from = SeekFrom::Start(length.saturating_sub(RECENT));
+        file.seek(from).map_err(failed)?;
+        let mut octets = Vec::new();
+        file.take(RECENT).read_to_end(&mut octets).map_err(failed)?;
+        Ok(octets)
     }
 
     /// Names of the days' files: `2026-11-21.jsonl`.

@@ -41,10 +41,12 @@
 //! acknowledged, a deferral (the message is in the row before, due at once),
 //! a removal (the last recipients may get it again).
 
+mod busy;
 mod claim;
 mod content;
 mod envelope;
 mod error;
+mod expansions;
 mod history;
 mod id;
 mod lines;
@@ -56,14 +58,17 @@ mod scan;
 mod state;
 mod store;
 mod sweep;
+mod system;
 mod write;
 
+pub use busy::Busy;
 pub use claim::Claim;
 pub use envelope::{
     BodyKind, Check, Envelope, Head, MAX_HEAD, MAX_LENGTH, MAX_RECIPIENTS, MAX_RECORD, Origin,
     Piped, Recipient,
 };
 pub use error::{Result, SpoolError};
+pub use expansions::Expansions;
 pub use history::Ending;
 pub use id::Id;
 pub use pipe::{print_head, read_head};

@@ -82,6 +82,13 @@ pub struct State {
 }
 
 impl State {
+    /// What a file of `state/` says; the error says what is wrong with it.
+    pub fn parse(octets: &[u8]) -> std::result::Result<State, String> {
+        let mut state = State::default();
+        state.read(octets)?;
+        Ok(state)
+    }
+
     /// The last result of a target where it is final (delivered or failed).
     /// For many targets see [`State::last`].
     pub fn settled(&self, target: u32) -> Option<&Attempt> {
@@ -107,7 +114,7 @@ impl State {
 
     /// Takes in the complete lines of a file; unknown kinds of line are left
     /// out, a line that is no record is an error.
-    fn read(&mut self, octets: &[u8]) -> std::result::Result<(), String> {
+    pub(super) fn read(&mut self, octets: &[u8]) -> std::result::Result<(), String> {
         for line in lines::complete(octets) {
             let line = serde_json::from_slice(line).map_err(|_| "a damaged line in its state")?;
             self.take(line);
@@ -198,28 +205,6 @@ impl Spool {
         let mut file = std::fs::File::from(fd);
         std::io::Read::read_to_end(&mut file, &mut octets).map_err(failed)?;
         Ok(Some(octets))
-    }
-
-    /// Records an expansion in `expand/ID`, for a privileged parent that owns
-    /// that directory; synced when this returns. The caller holds the message's
-    /// claim. An expansion that is there already stays.
-    pub fn record_expansion(&self, id: Id, targets: &[Target]) -> Result<()> {
-        let mut octets = Vec::new();
-        let targets = targets.to_vec();
-        lines::push(&mut octets, Line::Targets { targets })
-            .map_err(|e| SpoolError::io("print an expansion", e))?;
-        StateFile::open(self, format!("expand/{id}"))?.append(self, &octets, true)
-    }
-
-    /// The expansion in `expand/ID` alone: `state/ID` is no word to go by for
-    /// the privileged parent, who did not write it.
-    pub fn expansion(&self, id: Id) -> Result<Option<Vec<Target>>> {
-        let mut state = State::default();
-        if let Some(octets) = self.read_whole(&format!("expand/{id}"))? {
-            let read = state.read(&octets);
-            read.map_err(|why| SpoolError::Corrupt(id, why))?;
-        }
-        Ok(state.targets)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Uid};
+use rustix::fs::{CWD, Gid, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::error::{Result, SpoolError};
@@ -27,13 +27,13 @@ pub struct Spool {
     pub(super) today: Mutex<Option<Today>>,
 }
 
-const DIRECTORY: OFlags = OFlags::RDONLY
+pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
 /// Directories of a spool, parents first; `new`, whose presence says that the
 /// spool is whole, is made last.
-const DIRECTORIES: [&str; 14] = [
+pub(super) const DIRECTORIES: [&str; 14] = [
     "tmp",
     "cur",
     ".Hold",
@@ -46,9 +46,12 @@ const DIRECTORIES: [&str; 14] = [
     ".Failed/cur",
     "state",
     "history",
-    "expand",
+    EXPAND,
     "new",
 ];
+
+/// Only a privileged parent, whose it is, writes here.
+pub(super) const EXPAND: &str = "expand";
 
 /// Says that a directory is a folder of the maildir above (Maildir++).
 const FOLDER_MARKS: [&str; 2] = [".Hold/maildirfolder", ".Failed/maildirfolder"];
@@ -101,6 +104,11 @@ impl Spool {
         match Spool::open(path) {
             Err(SpoolError::Missing(_)) => {
                 create(path, group)
+                    .map_err(|e| match e.kind() {
+                        // Some file stands where a directory has to be.
+                        std::io::ErrorKind::AlreadyExists => Errno::NOTDIR.into(),
+                        _ => e,
+                    })
                     .map_err(|e| SpoolError::io(format!("make the spool {}", path.display()), e))?;
                 Spool::open(path)
             }
@@ -108,29 +116,13 @@ impl Spool {
         }
     }
 
-    /// Makes a system installation's spool, as root: it belongs to the service
-    /// user, but for `expand/`, which only the privileged parent may write.
-    pub fn create_system(path: &Path, owner: u32, group: u32) -> Result<Spool> {
-        let failed =
-            |e| SpoolError::io(format!("give the spool {} to its owner", path.display()), e);
-        let spool = Spool::open_or_create(path, Some(group))?;
-        let give = |dir: &str| {
-            let (owner, group) = (Uid::from_raw(owner), Gid::from_raw(group));
-            let flags = AtFlags::SYMLINK_NOFOLLOW;
-            rustix::fs::chownat(&spool.root, dir, Some(owner), Some(group), flags).map_err(failed)
-        };
-        for dir in DIRECTORIES.iter().filter(|d| **d != "expand") {
-            give(dir)?;
-        }
-        for mark in FOLDER_MARKS {
-            give(mark)?;
-        }
-        give(".")?;
-        Spool::open(path)
-    }
-
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// An error that names this spool behind `what`: "write to", "sync new/ of".
+    pub(super) fn failed(&self, what: &str, error: impl Into<std::io::Error>) -> SpoolError {
+        SpoolError::io(format!("{what} the spool {}", self.path.display()), error)
     }
 
     /// Owner of the spool's directory: who may run the queue.
@@ -191,27 +183,31 @@ impl Spool {
     }
 }
 
+/// Mode of a directory of the spool; `""` is the spool itself. The setgid bit
+/// gives what users submit the spool's group.
+pub(super) fn directory_mode(group: Option<u32>, dir: &str) -> u32 {
+    match (group, dir) {
+        (Some(_), EXPAND) => 0o2750,
+        (Some(_), _) => 0o2770,
+        (None, _) => 0o700,
+    }
+}
+
 /// Makes all that is missing of a spool. May be repeated.
-fn create(path: &Path, group: Option<u32>) -> std::io::Result<()> {
+pub(super) fn create(path: &Path, group: Option<u32>) -> std::io::Result<()> {
     if let Some(parent) = path.parent() {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(if group.is_some() { 0o755 } else { 0o700 })
             .create(parent)?;
     }
-    make_directory(CWD, path, group, group.map_or(0o700, |_| 0o2770))?;
+    make_directory(CWD, path, group, directory_mode(group, ""))?;
     let root = rustix::fs::open(path, DIRECTORY, Mode::empty())?;
     for dir in DIRECTORIES {
-        let mode = match (group, dir) {
-            // Only the privileged parent, which owns it, may write there.
-            (Some(_), "expand") => 0o2750,
-            (Some(_), _) => 0o2770,
-            (None, _) => 0o700,
-        };
         if dir == "new" {
             rustix::fs::fsync(&root)?;
         }
-        make_directory(&root, Path::new(dir), group, mode)?;
+        make_directory(&root, Path::new(dir), group, directory_mode(group, dir))?;
     }
     for mark in FOLDER_MARKS {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -11,7 +11,7 @@ use super::{Id, Spool};
 
 /// Age at which a file in `tmp/` has no writer any more (the habit of
 /// maildir), and a state without a message no message on the way.
-const LEFT_OVER: SignedDuration = SignedDuration::from_hours(36);
+pub(super) const LEFT_OVER: SignedDuration = SignedDuration::from_hours(36);
 
 impl Spool {
     /// Removes left-overs in `tmp/` older than 36 hours, state without a

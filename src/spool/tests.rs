@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::PathBuf;
 
@@ -360,11 +361,67 @@ fn the_expansion_of_a_privileged_parent_is_read() {
     let f = fixture();
     let entry = f.queue(&["staff@example.net"]);
     let targets = [target(0, "/var/mail/file")];
-    f.spool.record_expansion(entry.id, &targets).unwrap();
+    let expansions = f.spool.expansions().unwrap();
+    assert_eq!(expansions.get(entry.id).unwrap(), None);
+    expansions.record(entry.id, &targets).unwrap();
+    assert_eq!(
+        expansions.get(entry.id).unwrap().as_deref(),
+        Some(&targets[..])
+    );
     let claim = f.claim(&entry);
     assert_eq!(claim.state().targets.as_deref(), Some(&targets[..]));
     claim.retire().unwrap();
     assert!(f.names("expand").is_empty());
+}
+
+/// DESIGN 5: the worker owns the spool, so it could lay another `expand/` there.
+#[test]
+fn expansions_that_others_could_write_are_not_believed() {
+    let f = fixture();
+    let entry = f.queue(&["staff@example.net"]);
+    let expansions = f.spool.expansions().unwrap();
+    let targets = [target(0, "ann@example.net")];
+    expansions.record(entry.id, &targets).unwrap();
+    let forged = [target(0, "/etc/passwd")];
+    // One laid in its place later is not looked at ...
+    let (dir, aside) = (f.path("expand"), f.path("aside"));
+    std::fs::rename(&dir, &aside).unwrap();
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o777)).unwrap();
+    let text = serde_json::json!({"v": 1, "kind": "targets", "targets": forged});
+    let path = dir.join(entry.id.as_str());
+    std::fs::write(&path, format!("{text}\n")).unwrap();
+    assert_eq!(
+        expansions.get(entry.id).unwrap().as_deref(),
+        Some(&targets[..])
+    );
+    // ... and one that is there at the start is emptied and taken.
+    let anew = f.spool.expansions().unwrap();
+    assert!(!path.exists());
+    assert_eq!(anew.get(entry.id).unwrap(), None);
+    let mode = std::fs::metadata(&dir).unwrap().permissions().mode();
+    assert_eq!(mode & 0o022, 0, "{mode:o}");
+    // A link is no directory of the spool.
+    std::fs::rename(&dir, f.path("third")).unwrap();
+    std::os::unix::fs::symlink(&aside, &dir).unwrap();
+    f.spool.expansions().unwrap_err();
+}
+
+#[test]
+fn expansions_without_a_message_are_swept() {
+    let f = fixture();
+    let entry = f.queue(&["staff@example.net"]);
+    let gone = Id::parse("0AAAAAAAAAAAAAAA").unwrap();
+    let expansions = f.spool.expansions().unwrap();
+    let targets = [target(0, "ann@example.net")];
+    for id in [entry.id, gone] {
+        expansions.record(id, &targets).unwrap();
+    }
+    let hour = |hours| Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+    expansions.sweep(&f.spool, hour(35)).unwrap();
+    assert_eq!(f.names("expand").len(), 2);
+    expansions.sweep(&f.spool, hour(37)).unwrap();
+    assert_eq!(f.names("expand"), [entry.id.as_str()]);
 }
 
 /// The usual message: one recipient, delivered at once.

@@ -88,7 +88,7 @@ impl Spool {
         let Printed { octets, check_at } = envelope::print(id, envelope)?;
         let head_length = octets.len() as u64;
         let crc32c = envelope::crc_of_head(&octets, check_at);
-        let failed = |e: Errno| SpoolError::io("create a file in the spool", e);
+        let failed = |e: Errno| self.failed("create a file in", e);
         let (file, tmp) = match self.nameless().map_err(failed) {
             Ok(Some(file)) if nameless => (file, None),
             Ok(_) => self.named(id).map(|(file, tmp)| (file, Some(tmp)))?,
@@ -129,7 +129,7 @@ impl Spool {
             let _ = with_spool_group(|| rustix::fs::unlinkat(&self.root, &path, AtFlags::empty()));
             file = self.create(&self.root, &path, flags);
         }
-        let file = file.map_err(|e| SpoolError::io(format!("create {path} in the spool"), e))?;
+        let file = file.map_err(|e| self.failed(&format!("create {path} in"), e))?;
         Ok((file, TmpName { spool: self, path }))
     }
 
@@ -147,6 +147,11 @@ impl Spool {
 impl Draft<'_> {
     pub fn id(&self) -> Id {
         self.id
+    }
+
+    /// What an error of [`Write`] on this draft means.
+    pub fn failed(&self, error: io::Error) -> SpoolError {
+        self.spool.failed("write the message to", error)
     }
 
     /// Octets of the message so far.
@@ -175,7 +180,8 @@ impl Draft<'_> {
 
     /// Writes what is left, the check with it, and syncs the file.
     fn write_check(&mut self) -> Result<()> {
-        let failed = |e: io::Error| SpoolError::io("write to the spool", e);
+        let spool = self.spool;
+        let failed = |e: io::Error| spool.failed("write to", e);
         if let Some(errno) = self.failed {
             return Err(failed(errno.into()));
         }
@@ -202,7 +208,7 @@ impl Draft<'_> {
         }
         // Never tried again after an error: the kernel may have forgotten the
         // pages that it could not write (S8).
-        rustix::fs::fsync(&self.file).map_err(|e| SpoolError::io("sync a message in the spool", e))
+        rustix::fs::fsync(&self.file).map_err(|e| spool.failed("sync a message in", e))
     }
 
     /// Gives the file its name in `new/` and makes that durable.
@@ -213,11 +219,14 @@ impl Draft<'_> {
             None => self.link(&name),
             Some(tmp) => self.rename(tmp, &name),
         }
-        .map_err(|e| SpoolError::io(format!("link message {} into new/", self.id), e))?;
+        .map_err(|e| {
+            self.spool
+                .failed(&format!("link message {} into new/ of", self.id), e)
+        })?;
         rustix::fs::fsync(&self.spool.new).map_err(|e| {
             let _ =
                 with_spool_group(|| rustix::fs::unlinkat(&self.spool.new, &name, AtFlags::empty()));
-            SpoolError::io("sync new/ of the spool", e)
+            self.spool.failed("sync new/ of", e)
         })
     }
 

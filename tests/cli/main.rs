@@ -3,11 +3,22 @@
 // Helpers of tests are tests: what they unwrap fails the test that called.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../support/dns.rs"]
+mod dns;
+#[path = "../deliver/smtp.rs"]
+mod smtp;
+
 mod crash;
+mod faults;
+mod foreground;
 mod hostile;
 mod mailq;
+mod mx;
+mod now;
+mod queue;
 mod sandbox;
 mod send;
 mod sendmail;
 mod setgid;
 mod submit;
+mod verify;

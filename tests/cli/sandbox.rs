@@ -12,6 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FileType, Mode};
 use smtputils::spool::{Head, Spool};
 
+pub const QUEUE: &str = env!("CARGO_BIN_EXE_smtp-queue");
+
 /// Longest wait for what must happen.
 const PATIENCE: i64 = 20;
 
@@ -119,6 +121,40 @@ impl Sandbox {
         command.arg0(name).args(args);
         self.surround(&mut command);
         command
+    }
+
+    /// Another of the programs as it was built, called by `name`. It stands
+    /// beside the `smtp-queue` that only tells.
+    pub fn other(&self, built: &str, name: &str, args: &[&str]) -> Command {
+        let program = self.path("bin").join(format!("built-{name}"));
+        if !program.exists() && fs::hard_link(built, &program).is_err() {
+            fs::copy(built, &program).unwrap();
+        }
+        let mut command = Command::new(program);
+        command.arg0(name).args(args);
+        self.surround(&mut command);
+        command
+    }
+
+    pub fn queue(&self, args: &[&str], input: impl AsRef<[u8]>) -> Output {
+        let mut command = self.other(QUEUE, "smtp-queue", args);
+        finish(command.spawn().unwrap(), input.as_ref())
+    }
+
+    /// What `smtp-queue` says; it must end well and say nothing else.
+    pub fn queue_says(&self, args: &[&str], input: impl AsRef<[u8]>) -> String {
+        let output = self.queue(args, input);
+        assert_eq!((stderr(&output), status(&output)), (String::new(), 0));
+        stdout(&output)
+    }
+
+    /// Puts the real `smtp-queue` in the place of the one that only tells.
+    pub fn deliver_for_real(&self) {
+        let place = self.path("bin/smtp-queue");
+        fs::remove_file(&place).unwrap();
+        if fs::hard_link(QUEUE, &place).is_err() {
+            fs::copy(QUEUE, &place).unwrap();
+        }
     }
 
     /// The sandbox's environment and nothing else.
@@ -235,7 +271,7 @@ pub fn assert_refused(output: &Output, expected: i32, word: &str) {
     assert_eq!(stdout(output), "");
     assert_eq!(line.lines().count(), 1, "{line}");
     assert!(
-        line.starts_with("sendmail: ") || line.starts_with("smtp-send: "),
+        line.starts_with("sendmail: ") || line.starts_with("smtp-"),
         "{line}"
     );
     assert!(line.contains(word), "{line:?} does not name {word:?}");

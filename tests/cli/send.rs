@@ -60,6 +60,41 @@ fn wrong_command_lines() {
     assert!(sandbox.queued().is_empty());
 }
 
+/// What is wrong around the program: what failed, where, what helps.
+#[test]
+fn surroundings_that_are_wrong() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("config.toml/spool");
+    let file = file.to_str().unwrap();
+    let refused = sandbox.run(
+        "smtp-send",
+        &["--queue-only", "--spool", file, "x"],
+        MESSAGE,
+    );
+    assert_refused(&refused, 73, &format!("the spool {file}: "));
+    // Neither text nor a file: what a configuration must be.
+    for (name, octets) in [
+        ("octets.toml", &b"\xff\xfe"[..]),
+        ("half.toml", b"spool = \""),
+    ] {
+        std::fs::write(sandbox.path(name), octets).unwrap();
+        for program in ["smtp-send", "sendmail"] {
+            let mut command = sandbox.command(program, &["x"]);
+            command.env("SMTPUTILS_CONFIG", sandbox.path(name));
+            let refused = finish(command.spawn().unwrap(), MESSAGE.as_bytes());
+            assert_refused(&refused, 78, name);
+        }
+    }
+    // What is no directory cannot be a file either; -bs says it before the greeting.
+    for args in [&["-odq", "x"][..], &["-bs"]] {
+        let mut command = sandbox.command("sendmail", args);
+        command.env("SMTPUTILS_SPOOL", file);
+        let refused = finish(command.spawn().unwrap(), b"QUIT\r\n");
+        assert_refused(&refused, 73, file);
+    }
+    assert!(sandbox.queued().is_empty());
+}
+
 #[test]
 fn help_fits_a_screen() {
     let sandbox = Sandbox::new();

@@ -308,7 +308,10 @@ fn verify_asks_where_an_address_leads() {
         &sandbox.sendmail(&["-bv", "bob", "Al <al@d.example>"], ""),
         0,
     );
-    assert_eq!(sandbox.next_run(), "route -- bob@o.example al@d.example");
+    assert_eq!(
+        sandbox.next_run(),
+        "route --brief -- bob@o.example al@d.example"
+    );
     assert_refused(&sandbox.sendmail(&["-bv", "a b@@"], ""), 65, "a b@@");
     assert!(sandbox.queued().is_empty());
 }

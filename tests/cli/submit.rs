@@ -294,14 +294,20 @@ fn the_first_attempt() {
     let mut sandbox = Sandbox::new();
     sandbox.sendmail(&["x"], "\nx\n");
     assert_eq!(sandbox.next_run(), "run --drain");
-    sandbox.accept_queued_first_attempt("-odi");
-    sandbox.accept_queued_first_attempt("-v");
+    sandbox.accept_queued_first_attempt("-odi", "");
+    sandbox.accept_queued_first_attempt("-v", " is queued; its first attempt is not over");
 }
 
 impl Sandbox {
-    fn accept_queued_first_attempt(&mut self, flag: &str) {
+    fn accept_queued_first_attempt(&mut self, flag: &str, told: &str) {
         let known: Vec<String> = self.ids();
-        assert_silent(&self.sendmail(&[flag, "x"], "\nx\n"), 0);
+        let output = self.sendmail(&[flag, "x"], "\nx\n");
+        assert_eq!((stdout(&output), status(&output)), (String::new(), 0));
+        assert!(stderr(&output).trim_end().ends_with(told), "{flag}");
+        assert_eq!(
+            stderr(&output).lines().count(),
+            usize::from(!told.is_empty())
+        );
         let new = self
             .ids()
             .into_iter()

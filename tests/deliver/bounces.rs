@@ -8,6 +8,7 @@ use smtputils::spool::{Attempt, Id, Outcome, Place, Target};
 
 use crate::dns::{Data, Dns};
 use crate::site::Site;
+use crate::smtp::Server;
 
 /// A domain that takes no mail, one whose name service is down.
 fn site(extra: &str) -> Site {
@@ -41,6 +42,40 @@ fn a_failure_comes_back_once_for_all_recipients() {
         assert!(bounce.contains(part), "{part}: {bounce}");
     }
     assert!(site.places().is_empty());
+}
+
+/// BN-05, BN-06: the remote's own status comes through, its class is that of the
+/// reply where the two do not fit, and its words are its own.
+#[test]
+fn bn_06_the_status_is_the_remotes() {
+    for (reply, status) in [
+        ("550 5.7.26 not authenticated", "5.7.26"),
+        ("550 5.1.1 unknown", "5.1.1"),
+        ("554 go away", "5.0.0"),
+        ("550 2.1.5 ok, but no", "5."),
+        ("550 4.2.2 full, for ever", "5."),
+        ("550 5.999.1 odd", "5.999.1"),
+    ] {
+        let server = Server::start("127.0.0.2:0");
+        let address = Data::Address("127.0.0.2".parse().unwrap());
+        let dns = Dns::start(&[("there.example", address)]);
+        let site = Site::with_dns(&dns, server.address.port(), "");
+        site.user("ann");
+        server.say("rcpt <x@there.example>", reply);
+        site.queue("ann@here.example", &["x@there.example"]);
+        site.run();
+        let inbox = site.inbox("ann");
+        let field = |name: &str| {
+            let line = inbox[0].lines().find_map(|l| l.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("{name}: {}", inbox[0]))
+                .to_owned()
+        };
+        assert_eq!(field("Action: "), "failed", "{reply}");
+        let told = field("Status: ");
+        assert!(told.starts_with(status), "{reply}: {told}");
+        assert_eq!(field("Remote-MTA: "), "dns; there.example");
+        assert_eq!(field("Diagnostic-Code: "), format!("smtp; {reply}"));
+    }
 }
 
 #[test]

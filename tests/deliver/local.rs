@@ -108,6 +108,21 @@ fn aliases_lead_on_and_are_recorded_first() {
 }
 
 #[test]
+fn sv_23_mail_to_postmaster_arrives_without_an_alias() {
+    let site = Site::new("postmaster = \"ann\"\n");
+    site.user("ann");
+    site.queue("x@far.example", &["Postmaster@here.example"]);
+    assert_eq!(site.run().delivered, 1);
+    assert_eq!(site.inbox("ann").len(), 1);
+    // An alias comes first.
+    site.user("bea");
+    site.aliases("postmaster: bea\n");
+    site.queue("x@far.example", &["POSTMASTER@here.example"]);
+    site.run();
+    assert_eq!((site.inbox("ann").len(), site.inbox("bea").len()), (1, 1));
+}
+
+#[test]
 fn a_list_sends_as_its_owner() {
     // SV-67
     let server = Server::start("127.0.0.1:0");

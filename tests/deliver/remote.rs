@@ -240,7 +240,7 @@ fn too_big_for_the_host_is_returned_unsent() {
 
 #[test]
 fn what_dns_says_decides() {
-    // MX-05, MX-06, MX-08, D2
+    // MX-04, MX-05, MX-06, MX-08, D2
     let dns = Dns::start(&[
         ("null.example", Data::Mx(0, ".")),
         ("fail.example", Data::ServFail),
@@ -270,7 +270,14 @@ fn what_dns_says_decides() {
             "{domain}"
         );
     }
-    assert!(!dns.asked().contains(&"A gone.example.".to_string()));
+    // MX-04, MX-06: where MX say no, no address of the domain is a way out, nor
+    // of the root.
+    let asked = dns.asked();
+    assert!(asked.contains(&"A gone.example".to_string()), "{asked:?}");
+    for name in ["no-host.example", "null.example", ""] {
+        let of_name = |q: &String| *q == format!("A {name}") || *q == format!("AAAA {name}");
+        assert!(!asked.iter().any(of_name), "{asked:?}");
+    }
 }
 
 #[test]
@@ -406,7 +413,8 @@ fn now_delivers_while_the_caller_waits() {
     let spool = site.spool();
     let entry = spool.find(id.as_str()).unwrap();
     let (head, mut message) = spool.read(&entry).unwrap();
-    let results = smtputils::deliver::now(site.config(), &head.envelope, &mut message).unwrap();
+    let results =
+        smtputils::deliver::now(site.config(), head.id, &head.envelope, &mut message).unwrap();
     let results: Vec<Outcome> = results.into_iter().map(|r| r.attempt.result).collect();
     assert_eq!(
         results,
@@ -541,7 +549,8 @@ fn now_sends_to_one_next_hop_in_one_transaction() {
     let spool = site.spool();
     let entry = spool.find(id.as_str()).unwrap();
     let (head, mut message) = spool.read(&entry).unwrap();
-    let results = smtputils::deliver::now(site.config(), &head.envelope, &mut message).unwrap();
+    let results =
+        smtputils::deliver::now(site.config(), head.id, &head.envelope, &mut message).unwrap();
     let results: Vec<_> = results
         .iter()
         .map(|r| (r.to.as_str(), r.attempt.result))

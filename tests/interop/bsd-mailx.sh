@@ -5,8 +5,8 @@ sendmail=$(our_sendmail a)
 printf 'set sendmail=%s\n' "$sendmail" >mailrc
 printf 'first line\n.\nafter a lone dot\n' |
     MAILRC=$WORK/mailrc bsd-mailx -s 'from mailx' -c carol@far.example -b dave@far.example bob@far.example
-until_true 'the letter at the sink' sh -c "ls '$WORK'/sink/*"
-until_true 'the queue to empty' sh -c "! SMTPUTILS_CONFIG='$WORK/a.toml' '$BUILD/smtp-queue' list --ids | grep -q ."
+arrive 1 sink
+empties a
 letter=$(ls sink/*)
 for who in bob carol dave; do grep -q "X-Rcpt-Args: <$who@far.example>" "$letter" || fail "$who is not in the envelope"; done
 grep -qi '^bcc:' "$letter" && fail 'Bcc went out'

@@ -7,12 +7,11 @@ git init -q repo; cd repo
 printf 'one\n' >file; git add file; git commit -qm 'first: a file'
 printf '.\n..\n' >>file; git commit -qam 'second: dots'
 git format-patch -q -1
-send=$(git --exec-path)/git-send-email
-[ -x "$send" ] || send=$PEERS/usr/lib/git-core/git-send-email
-perl "$send" --quiet --confirm=never --suppress-cc=all --from=a@a.example --to=list@far.example --bcc=b@far.example \
+perl "$PEERS/usr/lib/git-core/git-send-email" --quiet --confirm=never --suppress-cc=all --from=a@a.example --to=list@far.example --bcc=b@far.example \
     --envelope-sender=a@a.example --sendmail-cmd="$sendmail" 0001-*.patch || fail "git send-email said $?"
 cd ..
-until_true 'the patch at the sink' sh -c "ls '$WORK'/sink/*"
-until_true 'the queue to empty' sh -c "! SMTPUTILS_CONFIG='$WORK/a.toml' '$BUILD/smtp-queue' list --ids | grep -q ."
+arrive 1 sink
+empties a
 grep -q '^+\.\.$' sink/* || fail 'the patch changed'
+grep -q 'X-Mail-Args: <a@a.example>' sink/* || fail 'the envelope sender is wrong'
 grep -q 'X-Rcpt-Args: <b@far.example>' sink/* || fail 'bcc is missing in the envelope'

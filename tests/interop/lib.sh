@@ -1,13 +1,15 @@
 # lib.sh: what every interop case shares. Sourced by run.sh.
 # $BUILD: our programs. $PEERS: unpacked Debian packages. $WORK: of this case,
-# made anew, owned by the user that the case runs as.
+# made anew, owned by the user that our programs run as. $DOWN: how a case that
+# runs as root becomes that user; empty for all others.
 
 say()  { printf '     %s\n' "$*"; }
 fail() { printf '     %s\n' "$*" >&2; exit 1; }
 # same WANTED GOT WHAT
 same() { [ "$1" = "$2" ] || fail "$3: wanted '$1', got '$2'"; }
 # until_true WHAT COMMAND...: the event, or a failure after 20 seconds
-until_true() { local what=$1 end=$((SECONDS + 20)); shift
+until_true() {
+    local what=$1 end=$((SECONDS + 20)); shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $end ] || fail "waited 20 s: $what"
         read -rt 0.05 <> <(:) || :
@@ -15,7 +17,7 @@ until_true() { local what=$1 end=$((SECONDS + 20)); shift
 
 # Our site: a spool, a configuration, a server where asked for.
 site() {   # site NAME [LINES]: writes NAME.toml; LINES are added
-    mkdir -p "$WORK/$1/mail"
+    $DOWN mkdir -p "$WORK/$1/mail"
     cat >"$WORK/$1.toml" <<END
 hostname = "$1.example"
 origin = "$1.example"
@@ -29,12 +31,20 @@ END
 serve() {  # serve NAME OPTIONS...: starts smtp-serve, sets $PORT
     local name=$1; shift
     : >"$WORK/$name.out"
-    SMTPUTILS_CONFIG=$WORK/$name.toml "$BUILD/smtp-serve" --listen 127.0.0.1:0 "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" &
+    SMTPUTILS_CONFIG=$WORK/$name.toml $DOWN "$BUILD/smtp-serve" --listen 127.0.0.1:0 "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" &
     until_true "$name listens" grep -q '^listening ' "$WORK/$name.out"
     PORT=$(sed -n 's/^listening .*:\([0-9]*\).*/\1/p' "$WORK/$name.out" | head -1)
 }
-at() { local name=$1; shift; SMTPUTILS_CONFIG=$WORK/$name.toml PATH=$BUILD:$PATH "$@"; }
-queued() { at "$1" smtp-queue list --ids | grep -c . || true; }
+at() { local name=$1; shift; SMTPUTILS_CONFIG=$WORK/$name.toml PATH=$BUILD:$PATH $DOWN "$@"; }
+# empties NAME: the queue is empty within 20 seconds
+empties() { until_true "the queue of $1 to empty" bash -c ". '$BUILD/../cases/lib.sh'; [ \"\$(queued $1)\" = 0 ]"; }
+# arrive COUNT DIRECTORY: so many files are in it within 20 seconds, and no more
+arrive() { until_true "$1 in $2" bash -c "[ \"\$(ls '$2' | wc -l)\" -ge $1 ]"; same "$1" "$(ls "$2" | wc -l)" "files in $2"; }
+queued() {
+    local ids
+    ids=$(at "$1" smtp-queue list --ids) || fail "smtp-queue list said $?"
+    grep -c . <<<"$ids" || true
+}
 certificate() {
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -addext "subjectAltName=DNS:$1" \
         -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>/dev/null
@@ -46,8 +56,9 @@ sink() {
     for try in 1 2 3 4 5; do
         SINK=$((20000 + RANDOM % 20000))
         (cd "$WORK/sink" && exec smtp-sink -c -d '%Y%m%d%H%M%S.' "$@" "127.0.0.1:$SINK" 200 >/dev/null 2>"$WORK/sink.err") &
-        until_true 'smtp-sink listens' sh -c "(exec 3<>/dev/tcp/127.0.0.1/$SINK) 2>/dev/null || ! kill -0 $!" || true
-        kill -0 $! 2>/dev/null && return 0
+        SINK_PID=$!
+        until_true 'smtp-sink listens' bash -c "! kill -0 $SINK_PID || exec 3<>/dev/tcp/127.0.0.1/$SINK"
+        kill -0 $SINK_PID 2>/dev/null && return 0
     done
     fail "smtp-sink does not start: $(cat "$WORK/sink.err")"
 }

@@ -4,9 +4,9 @@ site a "smarthost = \"smtp://127.0.0.1:$SINK\""
 sendmail=$(our_sendmail a)
 head -c 3000 /dev/urandom >blob
 printf 'Grüße\n.\n' | LC_ALL=C.UTF-8 mutt -n -F /dev/null -e "set sendmail='$sendmail -oem -oi'" -e 'set from=alice@a.example' \
-    -e 'set use_envelope_from' -e 'set charset=utf-8' -e 'set copy=no' -s 'from mutt' -a blob -- bob@far.example || fail "mutt said $?"
-until_true 'the letter at the sink' sh -c "ls '$WORK'/sink/*"
-until_true 'the queue to empty' sh -c "! SMTPUTILS_CONFIG='$WORK/a.toml' '$BUILD/smtp-queue' list --ids | grep -q ."
+    -e 'set use_envelope_from' -e 'set charset=utf-8' -e 'set send_charset=utf-8' -e 'set copy=no' -s 'from mutt' -a blob -- bob@far.example || fail "mutt said $?"
+arrive 1 sink
+empties a
 python3 - sink/* <<'END'
 import email, re, sys
 text = open(sys.argv[1], "rb").read()

@@ -86,6 +86,45 @@ fn ex_08_without_room_mail_waits_at_the_sender() {
         .expect("MAIL FROM:<a@b.example>", "452 4.3.1");
 }
 
+/// EX-08, S7, SV-59: no room is 452, never 250; what was taken stays, and when
+/// there is room again the service needs no hand.
+#[test]
+fn s7_a_full_disk_is_452_and_passes() {
+    let site = Site::with_bob("reserve = 0");
+    let Some(server) = site.start_on_a_small_disk() else {
+        return;
+    };
+    let inside = format!("/proc/{}/root{}", server.pid(), site.spool_path().display());
+    let inside = std::path::Path::new(&inside);
+    let mut client = server.hello();
+    let half = [&[b'x'; 76][..], b"\r\n"].concat().repeat(8_000);
+    let taken = client.deliver(&["bob@b.example"], &half);
+    assert!(taken.starts_with("250"), "{taken}");
+    for _ in 0..2 {
+        let refused = client.deliver(&["bob@b.example"], &half);
+        assert!(refused.starts_with("452 4.3.1"), "{refused}");
+    }
+    client.expect("NOOP", "250");
+    let fill = inside.join("fill");
+    let _ = std::fs::write(&fill, vec![0; 1 << 20]);
+    let small = b"Subject: x\r\n\r\nx\r\n";
+    client.expect("MAIL FROM:<alice@a.example>", "250");
+    client.expect("RCPT TO:<bob@b.example>", "250");
+    let reply = client.ask("DATA");
+    if reply.starts_with("354") {
+        client.send(&[&small[..], b".\r\n"].concat());
+        let reply = client.reply();
+        assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    } else {
+        assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    }
+    std::fs::remove_file(&fill).unwrap();
+    let again = server.hello().deliver(&["bob@b.example"], small);
+    assert!(again.starts_with("250"), "{again}");
+    let names = |dir: &str| std::fs::read_dir(inside.join(dir)).unwrap().count();
+    assert_eq!((names("new"), names("tmp")), (2, 0));
+}
+
 #[test]
 fn r3_who_guesses_names_is_sent_away() {
     let site = Site::with_bob("");

@@ -8,5 +8,7 @@ mod certificate;
 mod ends;
 mod intake;
 mod limits;
+mod log;
+mod rows;
 mod site;
 mod stdin;

@@ -82,6 +82,29 @@ impl Site {
         Site::listen(command, &["127.0.0.1:0"])
     }
 
+    /// With its spool on a disk of 1 MB that nobody else sees, but by
+    /// `/proc/PID/root`. None where one cannot be mounted.
+    pub fn start_on_a_small_disk(&self) -> Option<Server> {
+        let disk = self.spool_path();
+        let mount = Command::new("unshare")
+            .args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"])
+            .stderr(Stdio::null())
+            .status();
+        if !mount.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        fs::create_dir(&disk).unwrap();
+        let mut command = Command::new("unshare");
+        let script =
+            "mount -t tmpfs -o size=1m,mode=700,uid=65534,gid=65534 none $0 && exec \"$@\"";
+        command.args(["--mount", "sh", "-c", script]).arg(disk);
+        command
+            .arg(self.program())
+            .arg("--config")
+            .arg(self.config());
+        Some(Site::listen(command, &["127.0.0.1:0"]))
+    }
+
     pub fn start_at(&self, places: &[&str]) -> Server {
         Site::listen(self.command(), places)
     }
@@ -179,6 +202,18 @@ impl Client {
 
     pub fn send(&mut self, octets: &[u8]) {
         self.0.get_mut().write_all(octets).unwrap();
+    }
+
+    /// Nothing more comes from here; what the server says can still be read.
+    pub fn half_close(&mut self) {
+        let socket = self.0.get_ref();
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
+    /// For a handshake: all that was said so far has been read.
+    pub fn into_stream(self) -> TcpStream {
+        assert!(self.0.buffer().is_empty());
+        self.0.into_inner()
     }
 
     /// One line, empty at the end.

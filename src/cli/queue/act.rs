@@ -9,6 +9,7 @@ use crate::class::Class;
 use crate::cli::drain::Runner;
 use crate::cli::output::{Out, Record};
 use crate::cli::{Done, Stop};
+use crate::log::{self, By};
 use crate::spool::{Entry, Place, RELEASED, Spool, SpoolError};
 
 #[derive(clap::Args)]
@@ -73,16 +74,27 @@ fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
         }
         _ => {}
     }
-    let mut claim = spool.claim(entry)?.ok_or(SpoolError::Busy(entry.id))?;
+    let by = By::Uid(rustix::process::getuid().as_raw());
+    let mut claim = match spool.claim(entry) {
+        // Set aside by now: nothing else would ever take it away.
+        Err(SpoolError::Corrupt(id, _)) if act == Act::Remove => {
+            spool.remove_unreadable(&spool.find(id.as_str())?)?;
+            log::removed(&entry.id, by);
+            return Ok("removed, it did not read right");
+        }
+        claimed => claimed?.ok_or(SpoolError::Busy(entry.id))?,
+    };
     match act {
         Act::Hold => {
             claim.note("held by the operator")?;
             claim.hold()?;
+            log::held(&entry.id, by);
             Ok("held")
         }
         Act::Release => {
             claim.note(RELEASED)?;
             claim.release()?;
+            log::released(&entry.id, by);
             Ok("released")
         }
         Act::Retry => {
@@ -92,10 +104,12 @@ fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
                 Place::Failed => claim.release()?,
                 _ => claim.defer(now())?,
             }
+            log::retried(&entry.id, by);
             Ok("due now")
         }
         Act::Remove => {
             claim.remove("removed by the operator")?;
+            log::removed(&entry.id, by);
             Ok("removed")
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Context;
 use crate::class::Class;
 use crate::cli::output::{Out, Record};
-use crate::cli::{Done, Stop};
+use crate::cli::{Done, Stop, Worst};
 use crate::deliver;
 use crate::spool::{self, Attempt, Outcome};
 
@@ -60,30 +60,45 @@ impl Record for Line {
 
 pub fn deliver(context: Context, options: &Options) -> Done {
     let mut input = io::stdin().lock();
-    let piped = spool::read_head(&mut input)?;
+    let piped = spool::read_head(&mut input).map_err(|e| Stop::from(e).about("standard input"))?;
     let mut message = piped.message(input);
-    let results = deliver::now(context.config, &piped.envelope, &mut message)?;
+    let results = deliver::now(context.config, piped.id, &piped.envelope, &mut message)?;
     let mut out = Out::stdout(options.json);
-    let mut worst = None;
+    let mut worst = Worst::new(context.tool);
     for one in results {
-        worst = worst.max(class(&one.attempt));
+        let done = undelivered(&one.attempt).map_or(Ok(()), Err);
+        let recipient = one.to.clone();
         out.record(&line(one.to, one.attempt))?;
+        out.flush()?;
+        worst.take(&recipient, done)?;
     }
-    out.flush()?;
-    match worst {
-        None => Ok(()),
-        Some(class) => Err(Stop::Status(class)),
-    }
+    worst.end()
+}
+
+/// What the sender is told on stderr: nothing tries again after this.
+fn undelivered(attempt: &Attempt) -> Option<Stop> {
+    let class = class(attempt)?;
+    let why = match &attempt.host {
+        Some(host) => format!("{host}: {}", attempt.text),
+        None => attempt.text.clone(),
+    };
+    let advice = match (attempt.result, class) {
+        (Outcome::Unknown, _) => "maybe delivered, not queued",
+        (_, Class::Temporary) => "not delivered and not queued, try again later",
+        _ => "not delivered and not queued",
+    };
+    Some(Stop::new(
+        class,
+        format!("{} {why}; {advice}", attempt.status),
+    ))
 }
 
 /// What a result makes of the exit status.
 fn class(attempt: &Attempt) -> Option<Class> {
-    match (attempt.result, attempt.status.as_str()) {
-        (Outcome::Delivered, _) => None,
-        (Outcome::Deferred | Outcome::Unknown, _) => Some(Class::Temporary),
-        (Outcome::Failed, "5.1.1") => Some(Class::NoUser),
-        (Outcome::Failed, "5.1.2" | "5.1.10" | "5.4.4") => Some(Class::NoHost),
-        (Outcome::Failed, _) => Some(Class::Unavailable),
+    match attempt.result {
+        Outcome::Delivered => None,
+        Outcome::Deferred | Outcome::Unknown => Some(Class::Temporary),
+        Outcome::Failed => Some(Class::of_refusal(&attempt.status)),
     }
 }
 

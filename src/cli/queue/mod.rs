@@ -7,6 +7,7 @@ mod list;
 mod route;
 mod run;
 mod select;
+mod setup;
 mod show;
 
 use std::ffi::OsString;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::{Done, Stop};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, LogTo, Overrides};
 use crate::spool::Spool;
 
 pub const TOOL: &str = "smtp-queue";
@@ -64,6 +65,8 @@ enum Command {
     Remove(act::Options),
     /// Tell where mail to an address would go, sending nothing
     Route(route::Options),
+    /// Make the spool, or put owners and modes of one that is there right
+    Setup,
     /// Print the configuration in force and where each value came from
     Config(route::ConfigOptions),
 }
@@ -95,7 +98,12 @@ pub fn main(mut args: Vec<OsString>) -> Done {
         spool: common.spool,
         privileged: false,
     })?;
-    crate::log::open(config.log, TOOL);
+    let to = match (&command, config.log) {
+        // What was done stands on the terminal already.
+        (command, LogTo::Auto) if !matches!(command, Command::Run(_)) => LogTo::Syslog,
+        (_, to) => to,
+    };
+    crate::log::open(to, TOOL);
     let context = |tool| Context {
         config,
         config_file: common.config,
@@ -113,6 +121,7 @@ pub fn main(mut args: Vec<OsString>) -> Done {
         Command::Retry(o) => act::act(&context("smtp-queue retry"), &o, act::Act::Retry),
         Command::Remove(o) => act::act(&context("smtp-queue remove"), &o, act::Act::Remove),
         Command::Route(o) => route::route(&context("smtp-queue route"), &o),
+        Command::Setup => setup::setup(&context("smtp-queue setup")),
         Command::Config(o) => route::config(&context("smtp-queue config"), &o),
     }
 }

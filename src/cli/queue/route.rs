@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Context;
 use crate::class::Class;
 use crate::cli::output::{Out, Record};
+use crate::cli::submit::check_text;
 use crate::cli::{Done, Stop, Worst};
 use crate::config::{self, Config};
 use crate::deliver;
@@ -20,6 +21,9 @@ pub struct Options {
     /// One JSON object for each place the mail would go to
     #[arg(long)]
     json: bool,
+    /// One line an address: whether it can be delivered (`sendmail -bv`)
+    #[arg(long, conflicts_with = "json")]
+    brief: bool,
 }
 
 #[derive(clap::Args)]
@@ -69,6 +73,17 @@ impl Record for Leg {
     }
 }
 
+impl Leg {
+    /// What it does to the exit status.
+    fn class(&self) -> Option<Class> {
+        let transient = self.problem.starts_with('4');
+        (!self.problem.is_empty()).then_some(match transient {
+            true => Class::Temporary,
+            false => Class::Unavailable,
+        })
+    }
+}
+
 pub fn route(context: &Context, options: &Options) -> Done {
     let config = &context.config;
     for error in config::load_aliases(config).1 {
@@ -78,12 +93,14 @@ pub fn route(context: &Context, options: &Options) -> Done {
     let mut worst = Worst::new(context.tool);
     for text in &options.addresses {
         let done = qualified(config, text).and_then(|address| {
+            if options.brief {
+                return verdict(config, &address, &mut out);
+            }
             for found in deliver::explain_route(config.clone(), &address, true)? {
                 let leg = leg(&address, found);
                 out.record(&leg)?;
-                if !leg.problem.is_empty() {
-                    return Err(Stop::Status(Class::Unavailable));
-                }
+                let class = leg.class();
+                worst.take(text, class.map_or(Ok(()), |c| Err(Stop::Status(c))))?;
             }
             Ok(())
         });
@@ -93,7 +110,29 @@ pub fn route(context: &Context, options: &Options) -> Done {
     worst.end()
 }
 
+/// Statuses of addresses that are known to lead nowhere make 67, whatever the
+/// reason; a name service that does not answer is no such knowledge.
+fn verdict(config: &Config, address: &Mailbox, out: &mut Out) -> Done {
+    let found = deliver::explain_route(config.clone(), address, true)?;
+    let problem = found.iter().find_map(|leg| leg.problem.as_ref());
+    match problem {
+        None => {
+            let ways: Vec<&str> = found.iter().map(|leg| leg.transport.as_str()).collect();
+            out.line(&format!("{address}: deliverable by {}", ways.join(", ")))
+        }
+        Some((status, words)) if status.starts_with('4') => {
+            out.line(&format!("{address}: cannot be told now: {status} {words}"))?;
+            Err(Stop::Status(Class::Temporary))
+        }
+        Some((status, words)) => {
+            out.line(&format!("{address}: not deliverable: {status} {words}"))?;
+            Err(Stop::Status(Class::NoUser))
+        }
+    }
+}
+
 fn qualified(config: &Config, text: &str) -> Result<Mailbox, Stop> {
+    check_text(text.as_bytes())?;
     let (mut found, errors) = crate::message::addrlist::parse(text.as_bytes(), &config.origin);
     if let Some((_, error)) = errors.into_iter().next() {
         return Err(error.into());
@@ -160,7 +199,7 @@ impl Record for Setting<'_> {
 
 pub fn config(context: &Context, options: &ConfigOptions) -> Done {
     let mut out = Out::stdout(options.json);
-    for (key, value, source) in &context.config.sources {
+    for (key, value, source) in &context.config.sources() {
         out.record(&Setting { key, value, source })?;
     }
     out.flush()

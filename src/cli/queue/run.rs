@@ -2,12 +2,10 @@
 
 use super::Context;
 use super::select::Filter;
-use crate::class::Class;
 use crate::cli::{Done, Stop};
 use crate::config::Config;
 use crate::deliver::{self, Mode};
 use crate::spool::Spool;
-use crate::sys;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -58,20 +56,10 @@ fn mode(spool: &Spool, options: &Options) -> Result<Mode, Stop> {
     Ok(Mode::Only(ids))
 }
 
-/// The spool; where there is none yet, a new one. Root's is the system's: it
-/// belongs to the service user.
+/// The spool; where there is none yet, a new one.
 fn open(config: &Config) -> Result<Spool, Stop> {
-    let path = &config.spool;
-    if path.exists() || !rustix::process::geteuid().is_root() {
-        return Ok(Spool::open_or_create(path, None)?);
+    match config.spool.exists() {
+        true => Ok(Spool::open_or_create(&config.spool, None)?),
+        false => super::setup::make(config),
     }
-    let Some(user) = sys::user_by_name(&config.service_user) else {
-        let words = format!(
-            "there is no spool at {} and no user {} to make it for: set service_user",
-            path.display(),
-            config.service_user
-        );
-        return Err(Stop::new(Class::Config, words));
-    };
-    Ok(Spool::create_system(path, user.uid, user.gid)?)
 }

@@ -1,6 +1,6 @@
 //! `smtp-queue show` and `smtp-queue cat`.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use serde::Serialize;
 
@@ -171,6 +171,9 @@ fn copy(spool: &Spool, entry: &Entry, envelope: bool, out: &mut Out) -> Done {
         match reader.read(&mut piece) {
             Ok(0) => return Ok(()),
             Ok(n) => out.raw(&piece[..n])?,
+            Err(e) if e.kind() == ErrorKind::InvalidData => {
+                return Err(Stop::new(Class::Data, format!("damaged: {e}")));
+            }
             Err(e) => return Err(Stop::new(Class::Io, e.to_string())),
         }
     }

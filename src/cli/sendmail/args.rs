@@ -90,6 +90,10 @@ pub struct Args {
     pub ignore_dots: bool,
     /// `-G`
     pub gateway: bool,
+    /// `-n`
+    pub no_aliases: bool,
+    /// `-v`: what the first attempt came to is told.
+    pub verbose: bool,
     /// `-f`, `-r`: the last one counts.
     pub sender: Option<OsString>,
     /// `-F`
@@ -224,11 +228,18 @@ fn flag(args: &mut Args, letter: u8) {
         b'G' => args.gateway = true,
         b'I' => args.mode = Some(Mode::Newaliases),
         b'i' => args.ignore_dots = true,
+        b'n' => args.no_aliases = true,
         b't' => args.header_recipients = true,
-        b'v' => args.when = When::Foreground,
+        b'v' => verbose(args),
         // Others ask for what is always or never done.
         _ => {}
     }
+}
+
+/// What is told has to be waited for.
+fn verbose(args: &mut Args) {
+    args.verbose = true;
+    args.when = When::Foreground;
 }
 
 fn valued(args: &mut Args, letter: u8, value: OsString) -> Result<(), Stop> {
@@ -343,7 +354,7 @@ fn short_option(args: &mut Args, value: &[u8]) -> Result<(), Stop> {
         [b'A', file @ ..] if !file.is_empty() => {
             args.aliases = Some(PathBuf::from(OsStr::from_bytes(file)));
         }
-        b"v" => args.when = When::Foreground,
+        b"v" => verbose(args),
         _ => {}
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::super::output::{Out, escape};
 use super::super::{Done, Stop};
 use crate::config::Config;
 use crate::smtp::addr::ReversePath;
-use crate::spool::{Entry, Head, Outcome, Place, Spool, State};
+use crate::spool::{Busy, Entry, Head, Outcome, Place, Spool, State};
 
 const HEADING: &str = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n";
 /// Blanks before a recipient.
@@ -22,10 +22,11 @@ pub fn list(config: &Config) -> Done {
         return empty(out);
     };
     let zone = TimeZone::system();
+    let busy = Busy::now();
     let (mut count, mut octets) = (0u64, 0u64);
     for entry in entries(&spool)? {
         // One that left the queue meanwhile is no longer in it.
-        let Some(item) = Item::read(&spool, &entry) else {
+        let Some(item) = Item::read(&spool, &entry, &busy) else {
             continue;
         };
         out.raw(if count == 0 { HEADING } else { "\n" }.as_bytes())?;
@@ -83,12 +84,14 @@ fn totals(count: u64, octets: u64, with_total: bool) -> String {
 struct Item {
     entry: Entry,
     size: u64,
+    /// A runner is at work on it.
+    is_busy: bool,
     /// Head and state; `None` where they cannot be read.
     known: Option<(Head, State)>,
 }
 
 impl Item {
-    fn read(spool: &Spool, entry: &Entry) -> Option<Item> {
+    fn read(spool: &Spool, entry: &Entry, busy: &Busy) -> Option<Item> {
         let item = |entry: &Entry| {
             let head = spool.head(entry).ok()?;
             let state = spool.state(entry.id).unwrap_or_default();
@@ -109,14 +112,19 @@ impl Item {
         let size = known
             .as_ref()
             .map_or(entry.size, |(head, _)| head.check.length);
-        Some(Item { entry, size, known })
+        Some(Item {
+            is_busy: busy.has(spool, &entry),
+            entry,
+            size,
+            known,
+        })
     }
 
     fn print(&self, zone: &TimeZone) -> String {
-        let mark = if self.entry.place == Place::Held {
-            "!"
-        } else {
-            ""
+        let mark = match self.entry.place {
+            Place::Held => "!",
+            _ if self.is_busy => "*",
+            _ => "",
         };
         let id = format!("{}{mark}", self.entry.id);
         let (time, sender) = match &self.known {

@@ -3,17 +3,17 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use super::super::drain::{self, Runner};
 use super::super::submit::{
     self, Caller, Incoming, Input, Plan, Refused, Submitted, Tell, read_addresses, read_sender,
     return_to_sender,
 };
 use super::super::{Done, Stop, say};
-use super::args::{Args, Errors, When};
+use super::args::{Args, Errors};
+use super::attempt::FirstAttempt;
 use crate::class::Class;
 use crate::config::Config;
 use crate::smtp::param::{Body, MailParams, Notify, RcptParams, xtext_encode};
-use crate::spool::{Id, Spool};
+use crate::spool::Spool;
 
 /// Longest `-V`, as it is sent (RFC 3461 section 4.4).
 const MAX_ENVID: usize = 100;
@@ -30,11 +30,15 @@ pub fn submit(tool: &str, args: &Args) -> Done {
     let plan = plan(tool, args, &config)?;
     let spool = submit::open_spool(&config)?;
     let caller = Caller::real();
-    let first = |id: Option<Id>| first_attempt(args, &config, &spool, id);
-    submit::as_owner(tool, &spool, &first, |tell| {
+    let first = FirstAttempt::new(tool, args, &config, &spool);
+    submit::as_owner(tool, &spool, &|id| first.make(id), |tell| {
         let done = deposit(args, &config, &spool, &caller, plan, &tell);
         super::as_told(args, done)
-    })
+    })?;
+    match args.errors {
+        Errors::MailOk => Ok(()),
+        _ => first.refused(),
+    }
 }
 
 /// Takes the message in, and what is wrong with it back.
@@ -105,6 +109,7 @@ fn plan(tool: &str, args: &Args, config: &Config) -> Result<Plan, Stop> {
         header_recipients: args.header_recipients,
         despite_bad: by_mail(args),
         gateway: args.gateway,
+        no_aliases: args.no_aliases,
         full_name: args.full_name.as_deref().map(submit::one_line),
         params: mail_params(tool, args),
         notify: notify(tool, args),
@@ -170,24 +175,6 @@ fn ignored(tool: &str, args: &Args, letter: char, value: &OsStr) {
 fn warn(tool: &str, args: &Args, text: &str) {
     if args.errors != Errors::Quiet {
         say(tool, text);
-    }
-}
-
-/// The message is queued: sees to its first attempt.
-fn first_attempt(args: &Args, config: &Config, spool: &Spool, id: Option<Id>) {
-    let runner = Runner::new(&config.spool, super::trusted(args.config.as_deref()));
-    match args.when {
-        When::Queued => {}
-        When::Background => {
-            runner.wake(spool);
-        }
-        When::Foreground if Runner::may_run(spool) => {
-            let id = id.map(|id| id.to_string()).unwrap_or_default();
-            // What cannot be started leaves the message to the next runner.
-            let _ = runner.run(&["run".as_ref(), format!("--id={id}").as_ref()]);
-            runner.wake(spool);
-        }
-        When::Foreground => drain::ask(spool),
     }
 }
 

@@ -80,7 +80,7 @@ pub fn verify(args: &Args) -> Done {
     }
     let runner = Runner::new(&config.spool, super::trusted(args.config.as_deref()));
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let mut words: Vec<&OsStr> = vec!["route".as_ref(), "--".as_ref()];
+    let mut words: Vec<&OsStr> = vec!["route".as_ref(), "--brief".as_ref(), "--".as_ref()];
     words.extend(addresses.iter().map(|a| OsStr::new(a.as_str())));
     Err(runner.exec(&words, None))
 }

@@ -11,6 +11,8 @@ use crate::message::input::LineEnds;
 /// Largest header taken, octets (DESIGN section 8).
 pub const MAX_HEADER: usize = 16 << 20;
 
+/// Octets read at once: at first as many as nearly all mail has, then more.
+const FIRST_PIECE: usize = 4 << 10;
 const PIECE: usize = 32 << 10;
 
 /// Refuses a standard input that the caller had closed. The descriptor was
@@ -18,11 +20,14 @@ const PIECE: usize = 32 << 10;
 /// shell's `< /dev/null` does: that is an empty message and allowed.
 pub fn check_input() -> Result<(), Stop> {
     let input = io::stdin();
+    let mode = rustix::fs::fcntl_getfl(&input).map(|f| f & OFlags::ACCMODE);
+    if mode != Ok(OFlags::RDWR) {
+        return Ok(());
+    }
     let null = rustix::fs::stat("/dev/null").map(|s| s.st_rdev);
     let device = rustix::fs::fstat(&input).map(|s| s.st_rdev);
-    let both = rustix::fs::fcntl_getfl(&input).map(|f| f & OFlags::ACCMODE == OFlags::RDWR);
-    match (null, device, both) {
-        (Ok(null), Ok(device), Ok(true)) if null == device => Err(Stop::new(
+    match (null, device) {
+        (Ok(null), Ok(device)) if null == device => Err(Stop::new(
             Class::NoInput,
             "standard input is closed; nothing was sent",
         )),
@@ -60,7 +65,7 @@ impl<R: Read> Incoming<R> {
         let mut incoming = Incoming {
             from,
             ends: LineEnds::new(dot_ends),
-            piece: vec![0; PIECE],
+            piece: vec![0; FIRST_PIECE],
             text: Vec::new(),
             header: 0,
             body: 0,
@@ -122,6 +127,9 @@ impl<R: Read> Incoming<R> {
             // After a lone dot the rest is read and dropped: a writer must not
             // get SIGPIPE.
             self.dotted = self.ends.push(&self.piece[..n], &mut self.text);
+        }
+        if n == FIRST_PIECE {
+            self.piece.resize(PIECE, 0);
         }
         Ok(())
     }

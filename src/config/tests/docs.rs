@@ -65,15 +65,15 @@ fn the_example_file_has_every_key_and_default() {
         .map(|line| line.replace(['<', '>'], "") + "\n")
         .collect();
     let config = parsed(&plain);
-    for (name, value, from) in &config.sources {
-        let default = KEYS.iter().find(|k| k.name == name).unwrap().default;
+    for (name, value, from) in &config.sources() {
+        let default = KEYS.iter().find(|k| k.name == *name).unwrap().default;
         assert!(from.starts_with("c.toml:"), "{name} is missing");
         assert!(
-            default.is_empty() || default == value || name == "postmaster",
+            default.is_empty() || default == value || *name == "postmaster",
             "{name}: {value}"
         );
     }
     let line = |from: &str| from["c.toml:".len()..].parse::<u32>().unwrap();
-    assert!(config.sources.is_sorted_by_key(|(.., from)| line(from)));
-    assert_eq!(parsed(EXAMPLE).sources[4].2, "default");
+    assert!(config.sources().is_sorted_by_key(|(.., from)| line(from)));
+    assert_eq!(parsed(EXAMPLE).sources()[4].2, "default");
 }

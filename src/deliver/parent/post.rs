@@ -3,6 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
+use jiff::Timestamp;
+
 use super::super::expand::{self, AliasFiles};
 use super::super::hop::{self, Hop};
 use super::super::local::{self, Order};
@@ -11,25 +13,33 @@ use super::link::{Answer, Ask, Asked, reply};
 use crate::config::Config;
 use crate::log;
 use crate::route::table::Table;
-use crate::spool::{Claim, Id, Spool, Target};
+use crate::spool::{Claim, Expansions, Id, Spool, SpoolError, Target};
 use crate::sys::{self, Fork};
 
 /// What the parent knows: files of the administrator, and the spool.
 pub struct Desk<'a> {
-    pub config: &'a Config,
-    pub spool: &'a Spool,
+    config: &'a Config,
+    spool: &'a Spool,
+    expansions: Expansions,
     table: Table,
     aliases: AliasFiles,
 }
 
 impl<'a> Desk<'a> {
-    pub fn new(config: &'a Config, spool: &'a Spool) -> Desk<'a> {
-        Desk {
+    pub fn new(config: &'a Config, spool: &'a Spool) -> Result<Desk<'a>, SpoolError> {
+        Ok(Desk {
             config,
             spool,
+            expansions: spool.expansions()?,
             table: config.table(),
             aliases: AliasFiles::default(),
-        }
+        })
+    }
+
+    /// Of the spool only what is the parent's own: the rest is the worker's,
+    /// who could put links in the place of its directories.
+    pub fn sweep(&self) -> Result<(), SpoolError> {
+        self.expansions.sweep(self.spool, Timestamp::now())
     }
 
     /// Serves a request; true where a process was forked for it.
@@ -67,19 +77,16 @@ impl<'a> Desk<'a> {
             return Ok(Answer::Targets(targets));
         }
         let aliases = self.aliases.get(self.config);
-        let is_list_copy = head.envelope.origin.kind == "list";
-        let recipients = &head.envelope.recipients;
-        let targets =
-            expand::targets(self.config, &self.table, &aliases, recipients, is_list_copy)?;
+        let targets = expand::targets(self.config, &self.table, &aliases, &head.envelope)?;
         if targets != plain(claim) {
-            let recorded = self.spool.record_expansion(head.id, &targets);
+            let recorded = self.expansions.record(head.id, &targets);
             recorded.map_err(|e| e.to_string())?;
         }
         Ok(Answer::Targets(targets))
     }
 
     fn recorded(&self, claim: &Claim<'_>) -> Result<Option<Vec<Target>>, String> {
-        let expansion = self.spool.expansion(claim.head().id);
+        let expansion = self.expansions.get(claim.head().id);
         expansion.map_err(|e| e.to_string())
     }
 
@@ -123,7 +130,7 @@ impl<'a> Desk<'a> {
                 std::process::exit(0)
             }
             Err(error) => {
-                log::event("parent-error", &[("error", &error)]);
+                log::parent_error(&error);
                 let words = format!("starting the delivery: {error}");
                 reply(socket, &Answer::Refused(words));
                 false

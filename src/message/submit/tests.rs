@@ -201,6 +201,10 @@ fn resent_fields_are_completed_on_top() {
     // An older block's fields do not count.
     let older = format!("Resent-To: b@x\r\nReceived: x\r\nResent-From: a@x\r\n{ALL}");
     assert!(done(&older).contains("Resent-From: Super User"));
+    // A block behind a trace field stays one block; completed once, it stays.
+    let behind = done(&format!("Received: x\r\nResent-To: b@x\r\n{ALL}"));
+    assert!(behind.starts_with("Received: x\r\nResent-"), "{behind}");
+    assert_eq!(done(&behind), behind);
     // The plain ones are added too.
     assert!(done("Resent-To: b@x\r\n").contains("\r\nFrom: Super User"));
 }

@@ -204,6 +204,10 @@ impl<'a, 'b> Reader<'a, 'b> {
             (end + 1 == rest.len()).then(|| unquote(&rest[..end]))
         });
         let plain = whole.as_deref().unwrap_or(item);
+        // Before anything is done with it: an included file's name is told.
+        if plain.contains(char::is_control) {
+            return self.fault(line, "a control character in a target");
+        }
         match plain.strip_prefix(":include:") {
             Some(path) => self.included(line, path.trim(), targets),
             None => match target(item, whole.as_deref(), self.origin) {
@@ -243,9 +247,6 @@ impl<'a, 'b> Reader<'a, 'b> {
 /// One target; `whole` is its content where all of it was quoted.
 fn target(item: &str, whole: Option<&str>, origin: &str) -> Result<Target, String> {
     let plain = whole.unwrap_or(item);
-    if plain.contains(char::is_control) {
-        return Err("a control character in a target".to_owned());
-    }
     if let Some(command) = plain.strip_prefix('|') {
         return program(command.trim());
     }

@@ -74,7 +74,8 @@ fn lines_comments_and_continuations() {
 fn faults_are_told_by_line_and_the_rest_counts() {
     let (aliases, errors) = read(
         "no colon here\nok: ann\n: x\na b: x\nat@x: y\nnone:\nopen: \"x\nOK: again\nlist: ann, s3 cret, bob\n\
-         inc: :include:/etc/shadow\npipe: |\nctl: a\u{1}b\n",
+         inc: :include:/etc/shadow\npipe: |\nctl: a\u{1}b\n\
+         esc: \":include:/a\u{1b}[2Jb\"\n",
     );
     assert_eq!(
         errors,
@@ -90,6 +91,7 @@ fn faults_are_told_by_line_and_the_rest_counts() {
             "f:10: :include: is not allowed here",
             "f:11: no program after |",
             "f:12: a control character in a target",
+            "f:13: a control character in a target",
         ]
     );
     assert_eq!(targets(&aliases, "ok"), ["ann@o.example"]);

@@ -67,6 +67,18 @@ fn one_resident_runner_at_a_time() {
     assert!(!f.spool.has_runner().unwrap());
 }
 
+/// `mailq` marks what is being worked on, and never takes a lock for it.
+#[test]
+fn a_claim_is_seen_without_being_touched() {
+    let f = fixture();
+    let entry = f.queue(&["bob@example.net"]);
+    assert!(!Busy::now().has(&f.spool, &entry));
+    let claim = f.claim(&entry);
+    assert!(Busy::now().has(&f.spool, &entry));
+    drop(claim);
+    assert!(!Busy::now().has(&f.spool, &entry));
+}
+
 #[test]
 fn a_watch_sees_mail_and_flush() {
     let f = fixture();
@@ -148,4 +160,23 @@ fn history_is_cut_where_it_was_torn() {
         text.starts_with("{\"v\":1,") && text.ends_with("}\n"),
         "{text}"
     );
+}
+
+/// What `sendmail -odi` reads back: all of it or nothing.
+#[test]
+fn an_ending_just_written_is_found_whole() {
+    let f = fixture();
+    let end = |entry: &Entry| f.claim(entry).remove("spam").unwrap();
+    let first = f.queue(&["a@example.net", "b@example.net"]);
+    assert!(f.spool.just_ended(first.id).unwrap().is_empty());
+    end(&first);
+    let found = f.spool.just_ended(first.id).unwrap();
+    let to: Vec<&str> = found.iter().map(|e| e.to.as_str()).collect();
+    assert_eq!(to, ["a@example.net", "b@example.net"]);
+    // A list so long that its beginning is beyond what is looked at.
+    let many: Vec<String> = (0..2000).map(|n| format!("user{n}@example.net")).collect();
+    let many = f.queue(&many.iter().map(String::as_str).collect::<Vec<_>>());
+    end(&many);
+    assert!(f.spool.just_ended(many.id).unwrap().is_empty());
+    assert!(f.spool.just_ended(first.id).unwrap().is_empty());
 }

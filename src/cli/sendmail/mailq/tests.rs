@@ -45,6 +45,7 @@ fn item(place: Place, head: Head, state: State) -> Item {
             due: 0,
         },
         size: head.check.length,
+        is_busy: false,
         known: Some((head, state)),
     }
 }
