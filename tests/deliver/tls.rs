@@ -153,7 +153,14 @@ fn attempt(server: &Server, scheme: &str, more: &str, trusted: bool) -> Attempt 
     let mut ended = Vec::new();
     let since = jiff::Timestamp::UNIX_EPOCH;
     site.spool().history(since, |e| ended.push(e)).unwrap();
-    let ending = ended.pop().unwrap();
+    let ending = ended.pop();
+    let ending = ending.unwrap_or_else(|| {
+        panic!(
+            "no attempt: {:?} {:?}",
+            site.entries(),
+            site.spool().state(id)
+        )
+    });
     assert_eq!(ending.result, "delivered");
     Attempt {
         time: ending.time,
