@@ -34,6 +34,28 @@ pub enum Class {
     Config,
 }
 
+/// An error's words as people read them: without the number of the system's
+/// error that the standard library puts behind its name.
+pub fn plain(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    let mut from = 0;
+    while let Some(start) = text.get(from..).and_then(|t| t.find(OS_ERROR)) {
+        let start = from + start;
+        let rest = text.get(start + OS_ERROR.len()..).unwrap_or_default();
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        match rest.as_bytes().get(digits) {
+            Some(b')') if digits > 0 => {
+                text.replace_range(start..start + OS_ERROR.len() + digits + 1, "");
+                from = start;
+            }
+            _ => from = start + OS_ERROR.len(),
+        }
+    }
+    text
+}
+
+const OS_ERROR: &str = " (os error ";
+
 impl Class {
     /// Exit status, as in sysexits.h.
     pub const fn exit_status(self) -> u8 {
@@ -85,4 +107,23 @@ impl Class {
 /// An error that knows its fate.
 pub trait Classify: std::error::Error {
     fn class(&self) -> Class;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_words_have_no_number_of_an_error() {
+        let refused = std::io::Error::from_raw_os_error(111).to_string();
+        assert_eq!(plain(refused), "Connection refused");
+        for (text, words) in [
+            ("a (os error 2): b (os error 13)", "a: b"),
+            ("a (os error x)", "a (os error x)"),
+            ("a (os error ", "a (os error "),
+            ("", ""),
+        ] {
+            assert_eq!(plain(text), words);
+        }
+    }
 }

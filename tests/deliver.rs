@@ -12,6 +12,8 @@ mod smtp;
 
 #[path = "deliver/bounces.rs"]
 mod bounces;
+#[path = "deliver/killed.rs"]
+mod killed;
 #[path = "deliver/local.rs"]
 mod local;
 #[path = "deliver/log.rs"]
@@ -24,3 +26,5 @@ mod remote;
 mod resolver;
 #[path = "deliver/runs.rs"]
 mod runs;
+#[path = "deliver/tls.rs"]
+mod tls;

@@ -41,7 +41,7 @@ pub enum Stop {
 
 impl Stop {
     pub fn new(class: Class, text: impl Into<String>) -> Stop {
-        Stop::Failed(class, text.into())
+        Stop::Failed(class, crate::class::plain(text))
     }
 
     pub fn usage(text: impl Into<String>) -> Stop {

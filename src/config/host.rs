@@ -149,9 +149,11 @@ pub fn finish(
     if !config.postmaster.contains('@') {
         config.postmaster = format!("{}@{}", config.postmaster, config.origin);
     }
-    let tls = config.smarthost_tls;
-    if let Some(route) = &mut config.smarthost {
-        route.tls = tls;
+    let is_said = config.is_set("smarthost_tls");
+    match &mut config.smarthost {
+        Some(route) if is_said => route.tls = config.smarthost_tls,
+        Some(route) => config.smarthost_tls = route.tls,
+        None => {}
     }
     spool(&mut config, over, around);
     Ok(config)

@@ -151,9 +151,19 @@ pub fn smarthost(text: &str) -> Result<Route, Wrong> {
         transport @ Transport::Smtp { .. } => Ok(Route {
             matches: vec!["*".to_owned()],
             transport,
-            tls: TlsPolicy::Opportunistic,
+            tls: unsaid_tls(text),
         }),
         _ => Err(expected("smtp://host, smtps://host or submission://host")),
+    }
+}
+
+/// Where no policy is written (CL-31): towards a submission service a password
+/// may travel and the administrator named the host, so nothing but verified TLS
+/// will do; `smtp://` stays opportunistic as between MX hosts.
+fn unsaid_tls(transport: &str) -> TlsPolicy {
+    match transport.split_once(':') {
+        Some(("smtps" | "submission", _)) => TlsPolicy::Required,
+        _ => TlsPolicy::Opportunistic,
     }
 }
 
@@ -168,10 +178,12 @@ pub fn route(
             let form = |_| expected("a domain, .domain, user@domain or *");
             route.matches = slot::list(value, |v| pattern(slot::text(v)?).map_err(form))?;
         }
-        "to" => route.transport = Some(parsed(slot::text(value)?)?),
-        "tls" => {
-            route.tls = parsed(slot::text(value)?)?;
+        "to" => {
+            let text = slot::text(value)?;
+            route.transport = Some(parsed(text)?);
+            route.unsaid_tls = unsaid_tls(text);
         }
+        "tls" => route.tls = Some(parsed(slot::text(value)?)?),
         _ => return Err(expected("match, to or tls")),
     }
     Ok(())
@@ -182,7 +194,8 @@ pub fn route(
 pub struct PartRoute {
     pub matches: Vec<String>,
     pub transport: Option<Transport>,
-    pub tls: TlsPolicy,
+    pub tls: Option<TlsPolicy>,
+    unsaid_tls: TlsPolicy,
 }
 
 impl PartRoute {
@@ -191,7 +204,7 @@ impl PartRoute {
             Some(transport) if !self.matches.is_empty() => Ok(Route {
                 matches: self.matches,
                 transport,
-                tls: self.tls,
+                tls: self.tls.unwrap_or(self.unsaid_tls),
             }),
             _ => Err(expected("match and to in every route")),
         }

@@ -12,8 +12,9 @@ use super::job::{Job, lock};
 use super::remote::{self, Batch, Stop};
 use super::{local, notice, result};
 use crate::log;
+use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
-use crate::spool::{Attempt, Outcome, Place};
+use crate::spool::{Attempt, Outcome};
 
 /// Received fields beyond which mail is in a loop (DESIGN section 8, R5).
 const MAX_HOPS: usize = 100;
@@ -24,6 +25,13 @@ const PARALLEL: usize = 16;
 impl<'s> Job<'_, 's> {
     /// One attempt for each target that is not settled and has a slot.
     pub fn attempt(&self) {
+        let stopped = {
+            let progress = lock(&self.progress);
+            progress.error.is_some() || progress.untellable.is_some()
+        };
+        if stopped {
+            return;
+        }
         let pending = self.pending();
         if self.letter.hops > MAX_HOPS {
             let words = format!(
@@ -38,6 +46,7 @@ impl<'s> Job<'_, 's> {
         for number in pending {
             self.plan(number, &mut plan);
         }
+        lock(&self.progress).hold |= !plan.held.is_empty();
         self.record(plan.immediate);
         for (owner, members) in plan.lists {
             self.list_copy(&owner, &members);
@@ -58,9 +67,9 @@ impl<'s> Job<'_, 's> {
     }
 
     fn pending(&self) -> Vec<u32> {
-        let numbers = 0..u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
-        numbers
-            .filter(|n| self.state.settled(*n).is_none() && !self.tried.contains(n))
+        let is_settled = |n| self.last_before(n).is_some_and(|a| a.result.is_final());
+        self.numbers()
+            .filter(|n| !is_settled(*n) && !self.tried.contains(n))
             .collect()
     }
 
@@ -68,47 +77,13 @@ impl<'s> Job<'_, 's> {
         let Some(target) = self.targets.get(number as usize) else {
             return;
         };
-        let mailbox = Mailbox::parse(&target.to);
-        if let (Some(owner), Ok(mailbox)) = (&target.owner, &mailbox) {
+        if let (Some(owner), Ok(mailbox)) = (&target.owner, Mailbox::parse(&target.to)) {
             let members = plan.lists.entry(owner.clone()).or_default();
-            members.push((number, mailbox.clone()));
-            return;
+            return members.push((number, mailbox));
         }
-        let is_new = self.claim_is_new();
-        let attempt = match (hop::next(self.engine.table(is_new), &target.to), mailbox) {
-            (Ok((Hop::Remote(remote), _)), Ok(mailbox)) => {
-                let group = plan
-                    .remote
-                    .entry(remote.key())
-                    .or_insert((remote, Vec::new()));
-                group.1.push((number, mailbox));
-                return;
-            }
-            (Ok((Hop::Local(local), _)), _) => {
-                plan.local.push((number, local));
-                return;
-            }
-            (Ok((Hop::Hold, _)), _) => {
-                lock(&self.progress).hold = true;
-                return;
-            }
-            (Ok((Hop::Discard, because)), _) => result::delivered(format!("discarded: {because}")),
-            (Ok((Hop::Error(status, words), _)), _) if status.starts_with('4') => {
-                result::deferred(&status, words)
-            }
-            (Ok((Hop::Error(status, words), _)), _) => result::failed(&status, words),
-            (Ok((Hop::Remote(_), _)), Err(error)) => result::failed("5.1.3", error.to_string()),
-            (Err((status, words)), _) => result::failed(status, words),
-        };
-        plan.immediate.push(Attempt {
-            target: number,
-            ..attempt
-        });
-    }
-
-    /// `hold:` routes catch a message once: one that was released goes on.
-    fn claim_is_new(&self) -> bool {
-        lock(self.claim).entry().place == Place::New
+        // `hold:` routes catch a message once: one that was released goes on.
+        let table = self.engine.table(self.state.was_released());
+        plan.add(table, number, &target.to);
     }
 
     fn remotes(&self, groups: Groups) {
@@ -127,9 +102,16 @@ impl<'s> Job<'_, 's> {
             return work();
         }
         std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(work);
+            for _ in 1..threads {
+                // Fewer do where there are no more to be had.
+                if std::thread::Builder::new()
+                    .spawn_scoped(scope, work)
+                    .is_err()
+                {
+                    break;
+                }
             }
+            work();
         });
     }
 
@@ -139,22 +121,11 @@ impl<'s> Job<'_, 's> {
             return;
         };
         lock(&self.progress).used.push(key.to_string());
-        let params = |number: u32| {
-            let target = self.targets.get(number as usize)?;
-            let recipients = &self.head.envelope.recipients;
-            Some(recipients.get(target.recipient as usize)?.params.clone())
-        };
-        let recipients = members
-            .iter()
-            .map(|(n, mailbox)| (*n, mailbox.clone(), params(*n).unwrap_or_default()));
-        let batch = Batch {
-            sender: &self.head.envelope.sender,
-            params: &self.head.envelope.params,
-            recipients: recipients.collect(),
-        };
-        let sending = remote::deliver(self.engine, remote, &slot, &batch, self.letter);
+        let batch = Batch::new(&self.head.envelope, self.targets, members);
+        let record = |attempts| self.record(attempts);
+        let sending = remote::deliver(self.engine, remote, &slot, &batch, self.letter, &record);
         match self.engine.runtime.block_on(sending) {
-            Ok(attempts) => self.record(attempts),
+            Ok(()) => {}
             Err(Stop::Ending) => lock(&self.progress).stopped = true,
             Err(Stop::Damaged(why)) => lock(&self.progress).damaged = Some(why),
         }
@@ -210,14 +181,12 @@ impl<'s> Job<'_, 's> {
     fn write(&self, attempts: Vec<Attempt>) {
         let mut progress = lock(&self.progress);
         for attempt in &attempts {
-            progress.results.insert(attempt.target, attempt.clone());
+            let before = progress.results.insert(attempt.target, attempt.clone());
+            let is_delivered = |a: &Attempt| a.result == Outcome::Delivered;
+            progress.delivered += usize::from(is_delivered(attempt));
+            progress.delivered -= usize::from(before.is_some_and(|a| is_delivered(&a)));
         }
-        let is_delivered = |n: u32| {
-            let now = progress.results.get(&n).or_else(|| self.state.settled(n));
-            now.is_some_and(|a| a.result == Outcome::Delivered)
-        };
-        let all = 0..u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
-        let sync = !all.into_iter().all(is_delivered) || !progress.locks.is_empty();
+        let sync = progress.delivered < self.targets.len() || !progress.locks.is_empty();
         drop(progress);
         if let Err(error) = lock(self.claim).record(&attempts, sync) {
             lock(&self.progress).error = Some(error);
@@ -241,15 +210,46 @@ impl<'s> Job<'_, 's> {
     }
 }
 
-type Groups = BTreeMap<String, (Remote, Vec<(u32, Mailbox)>)>;
+/// By the key of the next hop: it, and who goes there.
+pub(super) type Groups = BTreeMap<String, (Remote, Vec<(u32, Mailbox)>)>;
 
 /// What is to be done for the pending targets.
 #[derive(Default)]
-struct Plan {
-    immediate: Vec<Attempt>,
+pub(super) struct Plan {
+    /// Results that no delivery is needed for.
+    pub immediate: Vec<Attempt>,
     lists: BTreeMap<String, Vec<(u32, Mailbox)>>,
-    local: Vec<(u32, Local)>,
-    remote: Groups,
+    pub local: Vec<(u32, Local)>,
+    pub remote: Groups,
+    pub held: Vec<u32>,
+}
+
+impl Plan {
+    /// Finds the next hop of a target.
+    pub fn add(&mut self, table: &Table, number: u32, to: &str) {
+        let attempt = match (hop::next(table, to), Mailbox::parse(to)) {
+            (Ok((Hop::Remote(remote), _)), Ok(mailbox)) => {
+                let group = self
+                    .remote
+                    .entry(remote.key())
+                    .or_insert((remote, Vec::new()));
+                return group.1.push((number, mailbox));
+            }
+            (Ok((Hop::Local(local), _)), _) => return self.local.push((number, local)),
+            (Ok((Hop::Hold, _)), _) => return self.held.push(number),
+            (Ok((Hop::Discard, because)), _) => result::delivered(format!("discarded: {because}")),
+            (Ok((Hop::Error(status, words), _)), _) if status.starts_with('4') => {
+                result::deferred(&status, words)
+            }
+            (Ok((Hop::Error(status, words), _)), _) => result::failed(&status, words),
+            (Ok((Hop::Remote(_), _)), Err(error)) => result::failed("5.1.3", error.to_string()),
+            (Err((status, words)), _) => result::failed(status, words),
+        };
+        self.immediate.push(Attempt {
+            target: number,
+            ..attempt
+        });
+    }
 }
 
 /// The same attempt for several targets.

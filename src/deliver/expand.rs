@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::config::{self, Config};
 use crate::route::Destination;
-use crate::route::alias::{Aliases, TooManyTargets};
+use crate::route::alias::Aliases;
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
 use crate::spool::{Envelope, Target};
@@ -48,13 +48,13 @@ impl AliasFiles {
 /// Targets of a message, each destination once, in the recipients' order. A
 /// message that is a list's copy already makes no further copies: two lists
 /// that name each other would never end. The sender may have asked for no aliases
-/// at all.
+/// at all. `Err`: in words, what has to be mended before the mail can go.
 pub fn targets(
     config: &Config,
     table: &Table,
     aliases: &Aliases,
     envelope: &Envelope,
-) -> Result<Vec<Target>, TooManyTargets> {
+) -> Result<Vec<Target>, String> {
     let none = Aliases::default();
     let aliases = match envelope.origin.has_no_aliases() {
         true => &none,
@@ -67,7 +67,13 @@ pub fn targets(
     for (n, recipient) in envelope.recipients.iter().enumerate() {
         let Ok(number) = u32::try_from(n) else { break };
         let address = postmaster(config, &is_local, aliases, &recipient.address);
-        for (destination, list) in aliases.expand(&address, &is_local)? {
+        let expanded = aliases.expand(&address, &is_local);
+        let expanded = expanded.map_err(|e| e.to_string())?;
+        if expanded.is_empty() {
+            // A list whose file cannot be read now: mail for nobody would be lost.
+            return Err(format!("the alias {address} leads to nobody"));
+        }
+        for (destination, list) in expanded {
             let to = destination.to_string();
             let owner = match destination {
                 Destination::Mailbox(_) if !is_list_copy => {

@@ -44,7 +44,7 @@ pub fn explain_route(
         Ok(targets) => targets,
         Err(error) => {
             let mut explanation = blank(address.to_string());
-            explanation.problem = Some(("4.3.5".to_string(), error.to_string()));
+            explanation.problem = Some(("4.3.5".to_string(), error));
             return Ok(vec![explanation]);
         }
     };

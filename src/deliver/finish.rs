@@ -1,5 +1,7 @@
 //! After an attempt: bounces, delay notices, and what becomes of the file.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::job::{Decision, Job, Next, lock};
@@ -7,11 +9,36 @@ use super::notice::{self, About, MakeError};
 use super::result;
 use crate::log;
 use crate::smtp::addr::ReversePath;
-use crate::spool::{Attempt, Lock, Outcome, SpoolError, Target};
+use crate::spool::{Attempt, Lock, Outcome, SpoolError, State, Target};
 
 /// First word of the notes that say which targets a notice covered.
 const TOLD: &str = "told";
 const DELAY_TOLD: &str = "delay-told";
+
+/// What a note in `state/` says of notices to the sender: was it a delay, and of
+/// which targets. `None`: it is a note of another kind.
+pub fn told_of(words: &str) -> Option<(bool, Vec<u32>)> {
+    let (word, numbers) = words.split_once(' ')?;
+    let numbers = || numbers.split(',').filter_map(|n| n.parse().ok()).collect();
+    match word {
+        TOLD => Some((false, numbers())),
+        DELAY_TOLD => Some((true, numbers())),
+        _ => None,
+    }
+}
+
+/// Targets whose failure the sender was told, as far as it is recorded.
+pub(super) fn told(state: &State) -> HashSet<u32> {
+    numbers_told(state, false)
+}
+
+fn numbers_told(state: &State, is_delay: bool) -> HashSet<u32> {
+    let notes = state.notes.iter().filter_map(|(_, words)| told_of(words));
+    notes
+        .filter(|(delay, _)| *delay == is_delay)
+        .flat_map(|(_, numbers)| numbers)
+        .collect()
+}
 
 /// A notice that cannot be written now (disk full) is tried again with the
 /// message.
@@ -37,14 +64,9 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
     if due.is_none() && !is_held {
         job.give_up(&open);
     }
-    // Held until what the notices stand for is recorded or removed.
-    let _locks = match job.notices(due) {
-        Ok(locks) => locks,
-        Err(error) => {
-            log::notice_failed(&job.head.id, &error);
-            return Ok(Decision::Defer(unsigned(now + NOTICE_RETRY)));
-        }
-    };
+    if let Err(error) = job.notices(due) {
+        return Ok(retry_notice(job, &error));
+    }
     if let Some(error) = lock(&job.progress).error.take() {
         return Err(error);
     }
@@ -56,11 +78,21 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
     })
 }
 
+/// Nothing was made; the message waits until there is room for it.
+fn retry_notice(job: &Job<'_, '_>, error: &MakeError) -> Decision {
+    log::notice_failed(&job.head.id, error);
+    let now = Timestamp::now().as_second();
+    Decision::Defer(unsigned(now + NOTICE_RETRY))
+}
+
 /// Where not every target has had its attempt, or not every result its record.
 fn cut_short(job: &Job<'_, '_>) -> Result<Option<Decision>, SpoolError> {
     let mut progress = lock(&job.progress);
     if let Some(error) = progress.error.take() {
         return Err(error);
+    }
+    if let Some(error) = progress.untellable.take() {
+        return Ok(Some(retry_notice(job, &error)));
     }
     if let Some(why) = progress.damaged.take() {
         return Ok(Some(Decision::SetAside(why)));
@@ -85,11 +117,15 @@ impl Job<'_, '_> {
     /// The latest known attempt of a target.
     fn latest(&self, number: u32) -> Option<Attempt> {
         let now = lock(&self.progress).results.get(&number).cloned();
-        let before = || self.state.attempts.iter().rfind(|a| a.target == number);
-        now.or_else(|| before().cloned())
+        now.or_else(|| self.last_before(number).cloned())
     }
 
-    fn numbers(&self) -> impl Iterator<Item = u32> {
+    /// The last attempt that was recorded before this turn.
+    pub(super) fn last_before(&self, number: u32) -> Option<&Attempt> {
+        self.last.get(number as usize).copied().flatten()
+    }
+
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
         0..u32::try_from(self.targets.len()).unwrap_or(u32::MAX)
     }
 
@@ -107,8 +143,8 @@ impl Job<'_, '_> {
         let queued = self.head.envelope.origin.time.as_second();
         let progress = lock(&self.progress);
         let all = |n: &u32| {
-            let before = self.state.attempts.iter().filter(|a| a.target == *n);
-            before.count() + usize::from(progress.results.contains_key(n))
+            let before = self.tries.get(*n as usize).copied().unwrap_or(0);
+            before + usize::from(progress.results.contains_key(n))
         };
         let attempts = open.iter().map(all).max().unwrap_or(0);
         let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
@@ -137,17 +173,31 @@ impl Job<'_, '_> {
         self.head.envelope.sender == ReversePath::Null && self.numbers().any(failed)
     }
 
-    /// Commits what the sender is to be told, and records that it was.
-    fn notices(&self, due: Option<u64>) -> Result<Vec<Lock>, MakeError> {
-        let mut locks = Vec::new();
-        let failed = self.untold(TOLD, |a| a.result == Outcome::Failed);
-        if !failed.is_empty() {
-            let made = self.with_about(&failed, |about| {
-                notice::bounce(self.engine, self.spool, about)
-            })?;
-            self.told(TOLD, &failed, made.is_some())?;
-            locks.extend(made);
+    /// Tells of failures that an earlier run recorded before it was cut short. A
+    /// bounce may be made of them already, with an id of these very targets, so
+    /// none that fails now may come among them.
+    pub(super) fn tell_what_is_left(&self) {
+        let mut failed = self.untold(TOLD, |a| a.result == Outcome::Failed);
+        failed.retain(|(n, _)| !self.tried.contains(n));
+        if let Err(error) = self.bounce(&failed) {
+            lock(&self.progress).untellable = Some(error);
         }
+    }
+
+    fn bounce(&self, failed: &[(u32, Attempt)]) -> Result<(), MakeError> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let made = self.with_about(failed, |about| {
+            notice::bounce(self.engine, self.spool, about)
+        })?;
+        self.told(TOLD, failed, made);
+        Ok(())
+    }
+
+    /// Commits what the sender is to be told, and records that it was.
+    fn notices(&self, due: Option<u64>) -> Result<(), MakeError> {
+        self.bounce(&self.untold(TOLD, |a| a.result == Outcome::Failed))?;
         if due.is_some() && self.is_late() {
             let late = self.untold(DELAY_TOLD, |a| {
                 matches!(a.result, Outcome::Deferred | Outcome::Unknown)
@@ -157,11 +207,10 @@ impl Job<'_, '_> {
                 let made = self.with_about(&late, |about| {
                     notice::delay(self.engine, self.spool, about, until)
                 })?;
-                self.told(DELAY_TOLD, &late, made.is_some())?;
-                locks.extend(made);
+                self.told(DELAY_TOLD, &late, made);
             }
         }
-        Ok(locks)
+        Ok(())
     }
 
     fn is_late(&self) -> bool {
@@ -171,13 +220,10 @@ impl Job<'_, '_> {
     }
 
     fn untold(&self, word: &str, which: impl Fn(&Attempt) -> bool) -> Vec<(u32, Attempt)> {
-        let told: Vec<u32> = self
-            .state
-            .notes
-            .iter()
-            .filter_map(|(_, words)| words.strip_prefix(word)?.strip_prefix(' '))
-            .flat_map(|numbers| numbers.split(',').filter_map(|n| n.parse().ok()))
-            .collect();
+        let mut told = numbers_told(self.state, word == DELAY_TOLD);
+        if word == TOLD {
+            told.extend(&lock(&self.progress).told);
+        }
         self.numbers()
             .filter(|n| !told.contains(n))
             .filter_map(|n| Some((n, self.latest(n)?)))
@@ -197,14 +243,21 @@ impl Job<'_, '_> {
         })
     }
 
-    fn told(&self, word: &str, which: &[(u32, Attempt)], sent: bool) -> Result<(), SpoolError> {
+    /// The notice stays locked until the message's own record is synced: where
+    /// that fails, it does not go before the next turn has made up for it.
+    fn told(&self, word: &str, which: &[(u32, Attempt)], made: Option<Lock>) {
         let numbers: Vec<String> = which.iter().map(|(n, _)| n.to_string()).collect();
-        if !sent {
+        if made.is_none() {
             let kind = if word == TOLD { "bounce" } else { "delay" };
             log::no_notice(&self.head.id, kind, numbers.len());
         }
-        let mut claim = lock(self.claim);
-        claim.note(&format!("{word} {}", numbers.join(",")))?;
-        claim.record(&[], true)
+        let noted = lock(self.claim).note(&format!("{word} {}", numbers.join(",")));
+        let mut progress = lock(&self.progress);
+        progress.locks.extend(made);
+        match noted {
+            Ok(()) if word == TOLD => progress.told.extend(which.iter().map(|(n, _)| n)),
+            Ok(()) => {}
+            Err(error) => progress.error = Some(error),
+        }
     }
 }

@@ -10,10 +10,15 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::content::Letter;
+use super::notice::MakeError;
 use super::{Engine, Summary, finish};
 use crate::log;
-use crate::spool::{Attempt, Claim, Entry, Head, Id, Lock, Spool, SpoolError, State, Target};
+use crate::spool::{
+    Attempt, Claim, Entry, Head, Id, Lock, Outcome, Place, Spool, SpoolError, State, Target,
+};
 
 const UNDELIVERABLE: &str = "undeliverable, and there is no sender to tell";
 
@@ -25,6 +30,36 @@ pub struct Report {
     /// Destinations whose slots were used and are free again.
     pub used: Vec<String>,
     pub summary: Summary,
+    pub carried: Carried,
+}
+
+/// What a message that met an error of the spool takes to its next turn: without
+/// it a full disk would have the same mail sent again and again.
+#[derive(Debug, Default)]
+pub struct Carried {
+    /// Results that may not have been recorded.
+    pub results: Vec<Attempt>,
+    /// Messages made from it, not to go before the record says that they were.
+    pub locks: Vec<Lock>,
+}
+
+impl Carried {
+    pub fn is_empty(&self) -> bool {
+        self.results.is_empty() && self.locks.is_empty()
+    }
+}
+
+impl Report {
+    /// To be looked at again soon; nothing was done.
+    pub fn busy(id: Id) -> Report {
+        Report {
+            id,
+            next: Next::Busy,
+            used: Vec::new(),
+            summary: Summary::default(),
+            carried: Carried::default(),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -52,6 +87,9 @@ pub(super) struct Job<'a, 's> {
     pub targets: &'a [Target],
     /// As it was when the message was claimed.
     pub state: &'a State,
+    /// By target, from `state`: its last attempt, and how many there were.
+    pub last: Vec<Option<&'a Attempt>>,
+    pub tries: Vec<usize>,
     pub letter: &'a Letter<'a>,
     /// Targets that had their attempt earlier in this run.
     pub tried: &'a HashSet<u32>,
@@ -62,6 +100,10 @@ pub(super) struct Job<'a, 's> {
 pub(super) struct Progress {
     /// The latest attempt of each target in this run.
     pub results: BTreeMap<u32, Attempt>,
+    /// Targets that are delivered by now, in whatever run.
+    pub delivered: usize,
+    /// Targets whose failure the sender was told in this run.
+    pub told: HashSet<u32>,
     /// Those of them that the log has still to tell of.
     pub late: Vec<Attempt>,
     pub used: Vec<String>,
@@ -71,6 +113,8 @@ pub(super) struct Progress {
     pub hold: bool,
     pub damaged: Option<String>,
     pub error: Option<SpoolError>,
+    /// Nothing could be made to tell the sender with.
+    pub untellable: Option<MakeError>,
     /// Copies for lists, locked until the original's record is synced.
     pub locks: Vec<Lock>,
 }
@@ -94,12 +138,17 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Works on one message. `tried`: targets that had their attempt already, while
 /// others waited for a slot.
-pub fn work(engine: &Engine, spool: &Spool, entry: &Entry, tried: &HashSet<u32>) -> Report {
+pub fn work(
+    engine: &Engine,
+    spool: &Spool,
+    entry: &Entry,
+    tried: &HashSet<u32>,
+    carried: Carried,
+) -> Report {
     let mut report = Report {
-        id: entry.id,
         next: Next::Done,
-        used: Vec::new(),
-        summary: Summary::default(),
+        carried,
+        ..Report::busy(entry.id)
     };
     let result = match spool.claim(entry) {
         Ok(Some(claim)) => claimed(engine, spool, claim, tried, &mut report),
@@ -133,6 +182,10 @@ fn claimed<'s>(
     report: &mut Report,
 ) -> Result<(), SpoolError> {
     let head = claim.head().clone();
+    if is_early(spool, &head)? {
+        report.next = Next::Busy;
+        return Ok(());
+    }
     let targets = match &claim.state().targets {
         Some(targets) => targets.clone(),
         None => {
@@ -145,10 +198,18 @@ fn claimed<'s>(
             targets
         }
     };
+    catch_up(&mut claim, &report.carried.results)?;
+    if targets.len() > 1 {
+        claim.make_room()?;
+    }
     let state = claim.state().clone();
     let id = head.id;
     let claim = Mutex::new(claim);
-    let mut progress = Progress::default();
+    let mut progress = Progress {
+        locks: std::mem::take(&mut report.carried.locks),
+        ..Progress::default()
+    };
+    report.carried.results.clear();
     let decision = decide(
         engine,
         spool,
@@ -158,35 +219,95 @@ fn claimed<'s>(
         &state,
         tried,
         &mut progress,
-    )?;
+    );
     let claim = claim.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.used = std::mem::take(&mut progress.used);
     report.summary.count(progress.results.values());
-    match decision {
-        Decision::Retire => claim.retire()?,
-        Decision::SetAside(why) => {
-            claim.set_aside(&why)?;
-            log::corrupt(&id, &why);
+    let done = match decision {
+        Ok(Decision::Retire) => claim.retire(),
+        Ok(Decision::SetAside(why)) => {
+            let done = claim.set_aside(&why);
+            done.inspect(|()| log::corrupt(&id, &why))
         }
-        Decision::Undeliverable => {
-            claim.set_aside(UNDELIVERABLE)?;
-            log::set_aside(&id, &UNDELIVERABLE);
+        Ok(Decision::Undeliverable) => {
+            let done = claim.set_aside(UNDELIVERABLE);
+            done.inspect(|()| log::set_aside(&id, &UNDELIVERABLE))
         }
-        Decision::Defer(due) => claim.defer(due)?,
-        Decision::Hold => {
-            claim.hold()?;
-            log::held(&id, log::By::Route);
+        Ok(Decision::Defer(due)) => claim.defer(due),
+        Ok(Decision::Hold) => {
+            let done = claim.hold();
+            done.inspect(|()| log::held(&id, log::By::Route))
         }
-        Decision::Keep(next) => report.next = next,
+        Ok(Decision::Keep(next)) => {
+            report.next = next;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    if done.is_err() {
+        report.carried = Carried {
+            results: progress.results.into_values().collect(),
+            locks: progress.locks,
+        };
     }
-    Ok(())
+    done
+}
+
+/// True of a message made from another that is still queued and does not know of
+/// it: the run that made it was cut short. Were it gone when the other comes to
+/// make it, it would be made twice.
+fn is_early(spool: &Spool, head: &Head) -> Result<bool, SpoolError> {
+    let origin = &head.envelope.origin;
+    let of = origin.words.iter().find(|(name, _)| name == "of");
+    let Some(of) = of.and_then(|(_, id)| Id::parse(id)) else {
+        return Ok(false);
+    };
+    let state = match spool.state(of) {
+        Err(SpoolError::Corrupt(..)) => return Ok(false),
+        state => state?,
+    };
+    let targets = state.targets.as_deref().unwrap_or_default();
+    let last = state.last(targets.len());
+    let told = finish::told(&state);
+    let is_open = |(n, target): (u32, &Target)| {
+        let result = last.get(n as usize).copied().flatten().map(|a| a.result);
+        match origin.kind.as_str() {
+            "bounce" => result == Some(Outcome::Failed) && !told.contains(&n),
+            "list" => target.owner.is_some() && !result.is_some_and(Outcome::is_final),
+            _ => false,
+        }
+    };
+    if !(0..).zip(targets).any(is_open) {
+        return Ok(false);
+    }
+    match spool.find(of.as_str()) {
+        Ok(original) => Ok(matches!(original.place, Place::New | Place::Deferred)),
+        Err(SpoolError::NoSuchId(_) | SpoolError::Ambiguous(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Records what the turn before could not.
+fn catch_up(claim: &mut Claim<'_>, results: &[Attempt]) -> Result<(), SpoolError> {
+    let known: HashSet<(u32, Timestamp)> = claim
+        .state()
+        .attempts
+        .iter()
+        .map(|a| (a.target, a.time))
+        .collect();
+    let is_lost = |a: &&Attempt| !known.contains(&(a.target, a.time));
+    let lost: Vec<Attempt> = results.iter().filter(is_lost).cloned().collect();
+    match lost.is_empty() {
+        true => Ok(()),
+        false => claim.record(&lost, true),
+    }
 }
 
 /// By the parent where there is one, for it trusts nobody else's list.
 fn expand(engine: &Engine, claim: &Claim<'_>, head: &Head) -> Result<Vec<Target>, String> {
     match &engine.parent {
         Some(parent) => parent.expand(claim.as_fd(), head.id),
-        None => engine.expand(&head.envelope).map_err(|e| e.to_string()),
+        None => engine.expand(&head.envelope),
     }
 }
 
@@ -249,6 +370,15 @@ fn decide<'s>(
             return Err(SpoolError::Io { what, error });
         }
     };
+    let mut tries = vec![0; targets.len()];
+    for attempt in &state.attempts {
+        if let Some(n) = tries.get_mut(attempt.target as usize) {
+            *n += 1;
+        }
+    }
+    let last = state.last(targets.len());
+    let is_delivered = |a: &&Attempt| a.result == Outcome::Delivered;
+    progress.delivered = last.iter().flatten().filter(|a| is_delivered(a)).count();
     let job = Job {
         engine,
         spool,
@@ -256,10 +386,13 @@ fn decide<'s>(
         head,
         targets,
         state,
+        last,
+        tries,
         letter: &letter,
         tried,
-        progress: Mutex::default(),
+        progress: Mutex::new(std::mem::take(progress)),
     };
+    job.tell_what_is_left();
     job.attempt();
     let decision = finish::decide(&job);
     *progress = job

@@ -38,12 +38,12 @@ use crate::config::Config;
 use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
-use crate::route::alias::TooManyTargets;
 use crate::route::table::Table;
 use crate::route::transport::Transport;
 use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
 
 pub use explain::{Explanation, explain_route};
+pub use finish::told_of;
 pub use now::{Delivered, now};
 
 /// How long a run lasts.
@@ -181,15 +181,15 @@ impl Engine {
         first.get_or_insert((id, error));
     }
 
-    /// The routing table; `hold:` routes hold only what is new.
-    fn table(&self, is_new: bool) -> &Table {
-        match is_new {
-            true => &self.table,
-            false => &self.released,
+    /// The routing table, without `hold:` routes for what was released.
+    fn table(&self, is_released: bool) -> &Table {
+        match is_released {
+            true => &self.released,
+            false => &self.table,
         }
     }
 
-    fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, TooManyTargets> {
+    fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, String> {
         let aliases = self.aliases.get(&self.config);
         expand::targets(&self.config, &self.table, &aliases, envelope)
     }

@@ -1,19 +1,21 @@
 //! Delivery while the caller waits (`smtp-send --now`): nothing is queued.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
 use tokio::sync::watch;
 
+use super::attempt::{Plan, for_each};
 use super::content::{At, Letter, nameless};
-use super::hop::{self, Hop};
+use super::hop::{Local, Remote};
 use super::local;
-use super::remote::{self, Batch, Stop};
+use super::remote::{self, Batch, Settled, Stop};
+use super::result::Instead;
 use super::{Engine, RunError, result, runtime};
 use crate::config::Config;
 use crate::log;
-use crate::smtp::addr::Mailbox;
-use crate::smtp::param::RcptParams;
 use crate::spool::{Attempt, BodyKind, Envelope, Id, Outcome, SpoolError, Target};
 
 /// What became of one destination.
@@ -70,7 +72,7 @@ fn attempts(
     let targets = match engine.expand(envelope) {
         Ok(targets) => targets,
         Err(error) => {
-            let attempt = result::deferred("4.3.5", error.to_string());
+            let attempt = result::deferred("4.3.5", error.clone());
             let to = |r: &crate::spool::Recipient| Delivered {
                 to: r.address.to_string(),
                 attempt: attempt.clone(),
@@ -78,15 +80,13 @@ fn attempts(
             return Ok(envelope.recipients.iter().map(to).collect());
         }
     };
-    let one = |(n, target): (usize, &Target)| {
-        let number = u32::try_from(n).unwrap_or(u32::MAX);
-        let attempt = deliver(&engine, envelope, &letter, number, target);
-        Delivered {
-            to: target.to.clone(),
-            attempt,
-        }
-    };
-    let results = targets.iter().enumerate().map(one).collect();
+    let numbered = (0u32..).zip(&targets);
+    let attempts = deliver(&engine, envelope, &letter, &targets);
+    let results = numbered.map(|(n, target)| Delivered {
+        to: target.to.clone(),
+        attempt: attempts.get(&n).cloned().unwrap_or_else(untried),
+    });
+    let results = results.collect();
     runtime.block_on(async {
         for kept in engine.pool.expired(std::time::Instant::now(), true) {
             kept.session.quit().await;
@@ -125,48 +125,80 @@ fn spooled(message: &mut dyn Read) -> io::Result<(File, BodyKind, bool)> {
     Ok((file, body, long))
 }
 
+fn untried() -> Attempt {
+    result::deferred("4.4.0", "nothing was tried")
+}
+
+/// One attempt for each target: those with the same next hop in one transaction
+/// (CL-07), the next hops one after the other.
 fn deliver(
     engine: &Engine,
     envelope: &Envelope,
     letter: &Letter<'_>,
-    number: u32,
-    target: &Target,
-) -> Attempt {
-    let hop = match hop::next(&engine.table, &target.to) {
-        Ok((hop, _)) => hop,
-        Err((status, words)) => return result::failed(status, words),
+    targets: &[Target],
+) -> BTreeMap<u32, Attempt> {
+    let mut plan = Plan::default();
+    for (number, target) in (0u32..).zip(targets) {
+        plan.add(&engine.table, number, &target.to);
+    }
+    let words = "a route would hold this mail: queue it instead";
+    let held = for_each(&plan.held, &result::deferred("4.7.1", words));
+    let done = plan.immediate.into_iter().chain(held);
+    let mut results: BTreeMap<u32, Attempt> = done.map(|a| (a.target, a)).collect();
+    for (number, to) in &plan.local {
+        if let Some(target) = targets.get(*number as usize) {
+            let attempt = here(engine, envelope, letter, target, to);
+            results.insert(*number, attempt);
+        }
+    }
+    let results = RefCell::new(results);
+    let settled = |attempts: Vec<Attempt>| {
+        let attempts = attempts.into_iter().map(|a| (a.target, a));
+        results.borrow_mut().extend(attempts);
     };
-    let damaged = |why: String| result::deferred("4.3.0", why);
-    match hop {
-        Hop::Discard => result::delivered("discarded"),
-        Hop::Hold => result::deferred("4.7.1", "a route would hold this mail: queue it instead"),
-        Hop::Error(status, words) => result::failed(&status, words),
-        Hop::Local(local) => match local::order(&engine.config, &local, envelope, target) {
-            Err(attempt) => *attempt,
-            Ok(order) => local::here(&order, letter, &target.to).unwrap_or_else(damaged),
-        },
-        Hop::Remote(remote) => {
-            let Ok(mailbox) = Mailbox::parse(&target.to) else {
-                return result::failed("5.1.3", "no mail address");
-            };
-            let params = envelope.recipients.get(target.recipient as usize);
-            let params = params.map_or_else(RcptParams::default, |r| r.params.clone());
-            let batch = Batch {
-                sender: &envelope.sender,
-                params: &envelope.params,
-                recipients: vec![(number, mailbox, params)],
-            };
-            let Some(slot) = engine.pool.slot(&remote.key()) else {
-                return result::deferred("4.3.2", "too many connections");
-            };
-            let sending = remote::deliver(engine, &remote, &slot, &batch, letter);
-            match engine.runtime.block_on(sending) {
-                Ok(mut attempts) => attempts
-                    .pop()
-                    .unwrap_or_else(|| result::deferred("4.4.0", "nothing was tried")),
-                Err(Stop::Ending) => result::deferred("4.3.2", "ended"),
-                Err(Stop::Damaged(why)) => damaged(why),
+    for (remote, members) in plan.remote.into_values() {
+        let batch = Batch::new(envelope, targets, &members);
+        if let Err(why) = there(engine, &remote, &batch, letter, &settled) {
+            for (number, _) in &members {
+                let mut results = results.borrow_mut();
+                results.entry(*number).or_insert_with(|| (*why).clone());
             }
         }
+    }
+    results.into_inner()
+}
+
+/// `Err`: the result of all that `settled` was not told of.
+fn there(
+    engine: &Engine,
+    remote: &Remote,
+    batch: &Batch<'_>,
+    letter: &Letter<'_>,
+    settled: Settled<'_>,
+) -> Result<(), Instead> {
+    let Some(slot) = engine.pool.slot(&remote.key()) else {
+        return Err(result::deferred("4.3.2", "too many connections").into());
+    };
+    let sending = remote::deliver(engine, remote, &slot, batch, letter, settled);
+    engine.runtime.block_on(sending).map_err(|stop| match stop {
+        Stop::Ending => result::deferred("4.3.2", "ended").into(),
+        Stop::Damaged(why) => damaged(why).into(),
+    })
+}
+
+fn damaged(why: String) -> Attempt {
+    result::deferred("4.3.0", why)
+}
+
+fn here(
+    engine: &Engine,
+    envelope: &Envelope,
+    letter: &Letter<'_>,
+    target: &Target,
+    to: &Local,
+) -> Attempt {
+    match local::order(&engine.config, to, envelope, target) {
+        Err(attempt) => *attempt,
+        Ok(order) => local::here(&order, letter, &target.to).unwrap_or_else(damaged),
     }
 }

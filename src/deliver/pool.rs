@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 use crate::net::drive::Session;
 use crate::spool::Attempt;
 
@@ -36,6 +38,10 @@ struct Destination {
 pub struct Pool {
     limit: usize,
     destinations: Mutex<HashMap<String, Destination>>,
+    /// Destinations whose slots were given back, one entry a slot, until the run
+    /// takes note. A message may go on for long after it gave a slot back.
+    freed: Mutex<Vec<String>>,
+    bell: Notify,
 }
 
 /// Leave to use one connection to a destination; given back when dropped.
@@ -51,6 +57,8 @@ impl Pool {
         Pool {
             limit: limit.max(1),
             destinations: Mutex::default(),
+            freed: Mutex::default(),
+            bell: Notify::new(),
         }
     }
 
@@ -76,6 +84,16 @@ impl Pool {
 
     pub fn is_free(&self, key: &str) -> bool {
         self.table().get(key).is_none_or(|d| d.active < self.limit)
+    }
+
+    /// Waits until a slot was given back; cancelling loses nothing.
+    pub async fn slot_freed(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Destinations whose slots were given back since the last call.
+    pub fn take_freed(&self) -> Vec<String> {
+        std::mem::take(&mut *self.freed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sessions to say goodbye to: those idle for long, or (`all`) every one.
@@ -144,5 +162,13 @@ impl Drop for Slot<'_> {
         if let Some(destination) = self.pool.table().get_mut(&self.key) {
             destination.active = destination.active.saturating_sub(1);
         }
+        let mut freed = self
+            .pool
+            .freed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        freed.push(std::mem::take(&mut self.key));
+        drop(freed);
+        self.pool.bell.notify_one();
     }
 }

@@ -1,6 +1,7 @@
 //! One message to one next hop by SMTP: its hosts in order, until every
 //! recipient has an answer.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use crate::route::transport::TlsPolicy;
 use crate::smtp::addr::{Domain, Mailbox, ReversePath};
 use crate::smtp::client::{Message, Needs, Settings, Timeouts, TlsWish, Verdict};
 use crate::smtp::param::{Body, MailParams, RcptParams};
-use crate::spool::{Attempt, Outcome};
+use crate::spool::{Attempt, Envelope, Outcome, Target};
 
 /// Connections that got a greeting, per attempt (D1).
 const MAX_SESSIONS: u32 = 5;
@@ -29,6 +30,9 @@ const MAX_RECIPIENTS: usize = 1000;
 /// be reached.
 const DEAD: Duration = Duration::from_secs(60);
 
+/// The status of a host that did not answer (RFC 3463, X.4.1).
+const NO_ANSWER: &str = "4.4.1";
+
 /// Whom a message goes to through one next hop.
 #[derive(Debug)]
 pub struct Batch<'a> {
@@ -38,10 +42,33 @@ pub struct Batch<'a> {
     pub recipients: Vec<(u32, Mailbox, RcptParams)>,
 }
 
-/// Why a batch came to no results at all.
+impl<'a> Batch<'a> {
+    /// `members`: target numbers and addresses.
+    pub fn new(
+        envelope: &'a Envelope,
+        targets: &[Target],
+        members: &[(u32, Mailbox)],
+    ) -> Batch<'a> {
+        let params = |number: u32| {
+            let target = targets.get(number as usize)?;
+            let recipient = envelope.recipients.get(target.recipient as usize)?;
+            Some(recipient.params.clone())
+        };
+        let recipients = members
+            .iter()
+            .map(|(n, mailbox)| (*n, mailbox.clone(), params(*n).unwrap_or_default()));
+        Batch {
+            sender: &envelope.sender,
+            params: &envelope.params,
+            recipients: recipients.collect(),
+        }
+    }
+}
+
+/// Why a batch came to an end before its time.
 #[derive(Debug)]
 pub enum Stop {
-    /// The run is ending; nothing was tried.
+    /// The run is ending; nobody without a result is tried any more.
     Ending,
     /// The content does not read right.
     Damaged(String),
@@ -55,8 +82,10 @@ struct Delivery<'a> {
     batch: &'a Batch<'a>,
     letter: &'a Letter<'a>,
     /// Recipients (places in the batch) without a final answer.
-    pending: Vec<usize>,
-    /// The latest of each recipient.
+    pending: BTreeSet<usize>,
+    /// Takes results as they become final.
+    settled: Settled<'a>,
+    /// The latest of each recipient that was not handed on.
     results: Vec<Option<Attempt>>,
     /// A failure that may pass was among those of the hosts.
     transient: Option<Attempt>,
@@ -64,14 +93,20 @@ struct Delivery<'a> {
     reached: bool,
 }
 
-/// Delivers; one attempt for each recipient, target numbers filled in.
+/// Records results, target numbers filled in.
+pub type Settled<'a> = &'a dyn Fn(Vec<Attempt>);
+
+/// Delivers. `settled` gets one attempt for each recipient: those with an answer
+/// while others still wait for theirs, the rest at the end. After a `Stop` it has
+/// had every answer that there was.
 pub async fn deliver(
     engine: &Engine,
     remote: &Remote,
     slot: &Slot<'_>,
     batch: &Batch<'_>,
     letter: &Letter<'_>,
-) -> Result<Vec<Attempt>, Stop> {
+    settled: Settled<'_>,
+) -> Result<(), Stop> {
     let mut delivery = Delivery {
         engine,
         remote,
@@ -79,13 +114,18 @@ pub async fn deliver(
         batch,
         letter,
         pending: (0..batch.recipients.len()).collect(),
+        settled,
         results: vec![None; batch.recipients.len()],
         transient: None,
         sessions: 0,
         reached: false,
     };
-    delivery.run().await?;
-    Ok(delivery.finish())
+    let ended = delivery.run().await;
+    match ended {
+        Ok(()) => delivery.finish(),
+        Err(_) => delivery.hand_on(),
+    }
+    ended
 }
 
 impl Delivery<'_> {
@@ -176,7 +216,9 @@ impl Delivery<'_> {
                     ms: result::since(start),
                     ..attempt
                 };
-                self.reached |= attempt.status != "4.4.1";
+                // A host that takes the call and says nothing is as dead as one that
+                // is not there.
+                self.reached |= attempt.remote || attempt.status.starts_with("4.7");
                 self.all_pending(&attempt);
                 Ok(())
             }
@@ -225,14 +267,19 @@ impl Delivery<'_> {
 
     /// Transactions until all have an answer or the connection is over.
     async fn transactions(&mut self, mut kept: Kept) -> Result<(), Stop> {
-        while !self.pending.is_empty() && kept.session.is_open() {
+        let mut is_of_use = true;
+        while is_of_use && !self.pending.is_empty() && kept.session.is_open() {
             let before = self.pending.len();
             self.transaction(&mut kept).await?;
-            if self.pending.len() == before {
-                break;
+            is_of_use = self.pending.len() < before;
+            if !self.pending.is_empty() {
+                self.hand_on();
             }
         }
-        if kept.session.is_open() {
+        if !is_of_use {
+            // To keep it would have it tried again at once.
+            kept.session.quit().await;
+        } else if kept.session.is_open() {
             kept.since = Instant::now();
             if let Some(done) = self.slot.keep(kept) {
                 done.session.quit().await;
@@ -351,16 +398,25 @@ impl Delivery<'_> {
 
     /// A result that another host may still better.
     fn remember(&mut self, n: usize, attempt: &Attempt) {
-        if attempt.result == Outcome::Deferred {
+        // What a host said tells more than that another one was not there.
+        let says_less = |before: &Option<Attempt>| {
+            attempt.status == NO_ANSWER
+                && before
+                    .as_ref()
+                    .is_some_and(|b| b.result == Outcome::Deferred)
+        };
+        if attempt.result == Outcome::Deferred && !says_less(&self.transient) {
             self.transient = Some(attempt.clone());
         }
-        if let Some(place) = self.results.get_mut(n) {
+        if let Some(place) = self.results.get_mut(n)
+            && !says_less(place)
+        {
             *place = Some(attempt.clone());
         }
     }
 
     fn settle(&mut self, n: usize, attempt: Attempt) {
-        self.pending.retain(|p| *p != n);
+        self.pending.remove(&n);
         if let Some(place) = self.results.get_mut(n) {
             *place = Some(attempt);
         }
@@ -387,32 +443,38 @@ impl Delivery<'_> {
 
     /// CL-03: refused by all hosts is permanent; one that may change its mind
     /// keeps the rest queued.
-    fn finish(self) -> Vec<Attempt> {
-        let Delivery {
-            batch,
-            mut results,
-            pending,
-            transient,
-            remote,
-            ..
-        } = self;
-        for n in pending {
-            if let (Some(Some(last)), Some(transient)) = (results.get_mut(n), &transient)
-                && last.result == Outcome::Failed
-            {
-                *last = transient.clone();
+    fn finish(mut self) {
+        for n in std::mem::take(&mut self.pending) {
+            let Some(last) = self.results.get_mut(n) else {
+                continue;
+            };
+            match (&last, &self.transient) {
+                (Some(attempt), Some(transient)) if attempt.result == Outcome::Failed => {
+                    *last = Some(transient.clone());
+                }
+                (Some(_), _) => {}
+                (None, _) => *last = Some(result::deferred("4.4.0", "no host was tried")),
             }
         }
-        let untried = || result::deferred("4.4.0", "no host was tried");
-        results
-            .into_iter()
-            .zip(&batch.recipients)
-            .map(|(attempt, (target, ..))| Attempt {
-                target: *target,
-                route: Some(remote.route.clone()),
-                ..attempt.unwrap_or_else(untried)
-            })
-            .collect()
+        self.hand_on();
+    }
+
+    /// Hands on the results of those who have an answer.
+    fn hand_on(&mut self) {
+        let mut ready = Vec::new();
+        let recipients = self.batch.recipients.iter().zip(&mut self.results);
+        for (n, ((target, ..), result)) in recipients.enumerate() {
+            if let Some(attempt) = result.take_if(|_| !self.pending.contains(&n)) {
+                ready.push(Attempt {
+                    target: *target,
+                    route: Some(self.remote.route.clone()),
+                    ..attempt
+                });
+            }
+        }
+        if !ready.is_empty() {
+            (self.settled)(ready);
+        }
     }
 }
 

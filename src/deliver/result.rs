@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::class::plain;
 use crate::log;
 use crate::smtp::client::{self, Failure, Verdict};
 use crate::smtp::reply::Reply;
@@ -11,12 +12,16 @@ use crate::spool::{Attempt, Envelope, Id, Outcome};
 
 /// A result of ours: no host had a word in it.
 pub fn ours(result: Outcome, status: &str, text: impl Into<String>) -> Attempt {
+    attempt(result, status, plain(text))
+}
+
+fn attempt(result: Outcome, status: &str, text: String) -> Attempt {
     Attempt {
         time: Timestamp::now(),
         target: 0,
         result,
         status: status.to_string(),
-        text: text.into(),
+        text,
         remote: false,
         host: None,
         address: None,
@@ -91,12 +96,11 @@ fn of_reply(verdict: Verdict, reply: Option<&Reply>, text: &str) -> Attempt {
         Verdict::Refused => Outcome::Failed,
         Verdict::Unknown => Outcome::Unknown,
     };
-    Attempt {
-        remote: reply.is_some(),
-        ..ours(
-            result,
-            "",
-            reply.map_or_else(|| text.to_string(), Reply::to_string),
-        )
+    match reply {
+        Some(reply) => Attempt {
+            remote: true,
+            ..attempt(result, "", reply.to_string())
+        },
+        None => ours(result, "", text),
     }
 }

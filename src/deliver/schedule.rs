@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::job::{self, Next, Report};
+use super::job::{self, Carried, Next, Report};
 use super::wake::{Signals, Told, Wakes};
 use super::{Engine, Mode, RunError, Summary};
 use crate::log;
@@ -58,6 +58,10 @@ struct Run<'scope, 'env> {
     known: HashMap<Id, Entry>,
     /// Those that another holds: not before then, and how long the next pause is.
     busy: HashMap<Id, (Instant, Duration)>,
+    /// Under way when a run was asked for: tried again after that.
+    flushed: HashSet<Id>,
+    /// Results that could not be recorded, to be recorded before anything else.
+    carried: HashMap<Id, Carried>,
     active: usize,
     /// In a pass: had their turn.
     seen: HashSet<Id>,
@@ -90,6 +94,8 @@ pub async fn run<'scope, 'env>(
         woken: HashMap::new(),
         known: HashMap::new(),
         busy: HashMap::new(),
+        flushed: HashSet::new(),
+        carried: HashMap::new(),
         active: 0,
         seen: HashSet::new(),
         stopping: false,
@@ -134,8 +140,10 @@ impl Run<'_, '_> {
                         Told::End => self.end(stop),
                         Told::Run => {}
                     },
+                    () = self.engine.pool.slot_freed() => {}
                     () = tokio::time::sleep(super::pool::IDLE), if self.engine.pool.has_idle() => {}
                 }
+                self.pass_on_slots();
                 say_goodbye(self.engine, false).await;
                 self.start();
             }
@@ -197,8 +205,10 @@ impl Run<'_, '_> {
                     Told::End => self.end(stop),
                     Told::Run => wake.flush = true,
                 },
+                () = self.engine.pool.slot_freed() => {}
                 () = tokio::time::sleep(pause) => rescan = true,
             }
+            self.pass_on_slots();
             if wake.flush {
                 self.engine.pool.forget_dead();
             }
@@ -238,9 +248,16 @@ impl Run<'_, '_> {
         self.next_due = None;
         self.is_empty = true;
         let listed = self.spool.list()?;
-        if !self.busy.is_empty() {
+        if all {
+            // What they come to is no answer to who asked just now.
+            let under_way = |id: &&Id| !self.parked.contains_key(id);
+            self.flushed.extend(self.known.keys().filter(under_way));
+        }
+        if !(self.busy.is_empty() && self.carried.is_empty() && self.flushed.is_empty()) {
             let there: HashSet<Id> = listed.iter().map(|entry| entry.id).collect();
             self.busy.retain(|id, _| there.contains(id));
+            self.carried.retain(|id, _| there.contains(id));
+            self.flushed.retain(|id| there.contains(id));
         }
         for entry in listed {
             if !is_queued(&entry) {
@@ -253,7 +270,8 @@ impl Run<'_, '_> {
             if self.busy.get(&entry.id).is_some_and(|b| b.0 > clock) {
                 continue;
             }
-            match self.is_due(&entry, now, all) {
+            let is_asked = self.flushed.remove(&entry.id);
+            match is_asked || self.is_due(&entry, now, all) {
                 true => due.push(entry),
                 false => self.next_due = Some(self.next_due.unwrap_or(u64::MAX).min(entry.due)),
             }
@@ -293,13 +311,21 @@ impl Run<'_, '_> {
             };
             self.active += 1;
             let (engine, spool, reports) = (self.engine, self.spool, self.reports.clone());
-            self.threads.spawn(move || {
-                let id = entry.id;
-                let work = || job::work(engine, spool, &entry, &tried);
+            let carried = self.carried.remove(&entry.id).unwrap_or_default();
+            let id = entry.id;
+            let work = move || {
+                let work = || job::work(engine, spool, &entry, &tried, carried);
                 // A defect met by one message must not end the others' run.
                 let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
                 let _ = reports.send(caught.unwrap_or_else(|_| Report::broken(id)));
-            });
+            };
+            let thread = std::thread::Builder::new();
+            if let Err(error) = thread.spawn_scoped(self.threads, work) {
+                // No thread to be had now: the message is looked at again soon.
+                log::queue_error(&id, &error);
+                self.take(Report::busy(id));
+                return;
+            }
         }
     }
 
@@ -310,6 +336,9 @@ impl Run<'_, '_> {
         let entry = self.known.remove(&report.id);
         if report.next != Next::Busy {
             self.busy.remove(&report.id);
+        }
+        if !report.carried.is_empty() {
+            self.carried.insert(report.id, report.carried);
         }
         match report.next {
             Next::Done => self.note_seen(report.id),
@@ -332,8 +361,15 @@ impl Run<'_, '_> {
         }
         // One that did not use its slot (another runner has it) passes it on.
         let meant = self.woken.remove(&report.id);
-        let passed_on = meant.filter(|key| !report.used.contains(key));
-        for key in report.used.into_iter().chain(passed_on) {
+        if let Some(key) = meant.filter(|key| !report.used.contains(key)) {
+            self.wake_waiting(&key);
+        }
+    }
+
+    /// For each slot that came free, whatever became of its message since: the
+    /// next in line.
+    fn pass_on_slots(&mut self) {
+        for key in self.engine.pool.take_freed() {
             self.wake_waiting(&key);
         }
     }
@@ -351,7 +387,7 @@ impl Run<'_, '_> {
         self.parked.insert(entry.id, (entry, tried));
     }
 
-    /// A slot came free: the next in line.
+    /// A slot is free: the next in line.
     fn wake_waiting(&mut self, key: &str) {
         if !self.engine.pool.is_free(key) {
             return;
@@ -373,8 +409,9 @@ impl Run<'_, '_> {
     /// [`Run::take`]; true where the directories are to be read once more: due
     /// times were set. (What was made on the way is told by the watch.)
     fn take_and_look(&mut self, report: Report) -> bool {
+        let is_asked = self.flushed.contains(&report.id);
         self.take(report);
-        self.active == 0 && self.ready.is_empty()
+        is_asked || (self.active == 0 && self.ready.is_empty())
     }
 
     fn note_seen(&mut self, id: Id) {
@@ -464,11 +501,6 @@ async fn say_goodbye(engine: &Engine, all: bool) {
 impl Report {
     fn broken(id: Id) -> Report {
         log::delivery_defect(&id, &"the delivery panicked");
-        Report {
-            id,
-            next: Next::Busy,
-            used: Vec::new(),
-            summary: Summary::default(),
-        }
+        Report::busy(id)
     }
 }

@@ -261,6 +261,15 @@ impl Claim<'_> {
         if sync { self.write(true) } else { Ok(()) }
     }
 
+    /// Writes what is known before anything is sent, so that a full disk says so
+    /// then and not when results are to be recorded. Not synced.
+    pub fn make_room(&mut self) -> Result<()> {
+        match self.unwritten.is_empty() {
+            true => Ok(()),
+            false => self.write(false),
+        }
+    }
+
     /// Records an operator's act.
     pub fn note(&mut self, words: &str) -> Result<()> {
         let (time, words) = (Timestamp::now(), words.to_owned());

@@ -15,7 +15,7 @@
 //! | `tmp` | `tmp/ID` | being written, or left over by a crash | leaves it; swept after 36 hours |
 //! | `new` | `new/ID,S=` | queued, nothing settled | tries it |
 //! | `new+tmp` | `new/ID,S=` + `tmp/ID`, one inode | a commit without renameat2, cut short | tries it; `tmp/ID` goes with it |
-//! | `new+state` | `new/ID,S=` + `state/ID` | worked on, then cut short; or made from another | tries who is not settled |
+//! | `new+state` | `new/ID,S=` + `state/ID` | worked on, then cut short; released; or made from another | tries who is not settled |
 //! | `cur` | `cur/ID,S=,T=` (+) `state/ID` | tried and deferred | tries who is not settled, when due |
 //! | `hold` | `.Hold/new/ID,S=` or `.Hold/cur/ID,S=,T=` (+) `state/ID` | held | leaves it |
 //! | `failed` | `.Failed/new/ID,S=` (+) `state/ID` | set aside | leaves it |
@@ -74,7 +74,7 @@ pub use id::Id;
 pub use pipe::{print_head, read_head};
 pub use read::MessageReader;
 pub use run::{RunLock, Wake, Watch};
-pub use state::{Attempt, Outcome, State, Target};
+pub use state::{Attempt, Outcome, RELEASED, State, Target};
 pub use store::Spool;
 pub use write::{Draft, Lock};
 

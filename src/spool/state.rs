@@ -12,6 +12,9 @@ use super::error::{Result, SpoolError};
 use super::{Head, Id, Spool, lines};
 use crate::sys::with_spool_group;
 
+/// The note of an operator's release.
+pub const RELEASED: &str = "released by the operator";
+
 /// One recipient after aliases; numbered by its place in the expansion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Target {
@@ -91,6 +94,11 @@ impl State {
     pub fn settled(&self, target: u32) -> Option<&Attempt> {
         let last = self.attempts.iter().rev().find(|a| a.target == target);
         last.filter(|a| a.result.is_final())
+    }
+
+    /// An operator let it go: no route holds it again.
+    pub fn was_released(&self) -> bool {
+        self.notes.iter().any(|(_, words)| words == RELEASED)
     }
 
     /// The last attempt of each target number below `targets`, in one pass.

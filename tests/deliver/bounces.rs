@@ -1,9 +1,10 @@
 //! What the sender is told, and what happens where there is none.
 
+use std::io::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use smtputils::spool::{Outcome, Place};
+use smtputils::spool::{Attempt, Id, Outcome, Place, Target};
 
 use crate::dns::{Data, Dns};
 use crate::site::Site;
@@ -153,48 +154,76 @@ fn a_delay_is_told_once() {
     assert_eq!(site.places(), [Place::Deferred]);
 }
 
+/// As a crash leaves it: all targets known, the first one's failure recorded.
+fn record_failure(site: &Site, id: Id, to: &[&str]) {
+    let spool = site.spool();
+    let entry = spool.find(id.as_str()).unwrap();
+    let mut claim = spool.claim(&entry).unwrap().unwrap();
+    let attempt = Attempt {
+        time: Timestamp::now(),
+        target: 0,
+        result: Outcome::Failed,
+        status: "5.1.1".to_string(),
+        text: "550 5.1.1 recorded before the crash".to_string(),
+        remote: true,
+        host: Some("mx.example".to_string()),
+        address: None,
+        route: None,
+        tls: None,
+        ms: 1,
+    };
+    let target = |(n, to): (u32, &&str)| Target {
+        recipient: n,
+        to: to.to_string(),
+        owner: None,
+    };
+    let targets: Vec<Target> = (0..).zip(to).map(target).collect();
+    claim.record_targets(&targets).unwrap();
+    claim.record(&[attempt], true).unwrap();
+}
+
 #[test]
 fn a_recorded_failure_without_its_bounce_is_told_by_the_next_run() {
     // A crash between record and bounce.
     let site = site("");
     let id = site.queue("ann@here.example", &["x@null.example"]);
-    {
-        let spool = site.spool();
-        let entry = spool.find(id.as_str()).unwrap();
-        let mut claim = spool.claim(&entry).unwrap().unwrap();
-        let attempt = smtputils::spool::Attempt {
-            time: Timestamp::now(),
-            target: 0,
-            result: Outcome::Failed,
-            status: "5.1.1".to_string(),
-            text: "550 5.1.1 recorded before the crash".to_string(),
-            remote: true,
-            host: Some("mx.example".to_string()),
-            address: None,
-            route: None,
-            tls: None,
-            ms: 1,
-        };
-        let target = smtputils::spool::Target {
-            recipient: 0,
-            to: "x@null.example".to_string(),
-            owner: None,
-        };
-        claim.record_targets(&[target]).unwrap();
-        claim.record(&[attempt], true).unwrap();
-    }
+    record_failure(&site, id, &["x@null.example"]);
     site.run();
     let inbox = site.inbox("ann");
     assert_eq!(inbox.len(), 1);
-    assert!(
-        inbox[0].contains("recorded before the crash"),
-        "{}",
-        inbox[0]
-    );
-    assert!(
-        inbox[0].contains("Remote-MTA: dns; mx.example"),
-        "{}",
-        inbox[0]
-    );
+    for part in ["recorded before the crash", "Remote-MTA: dns; mx.example"] {
+        assert!(inbox[0].contains(part), "{part}: {}", inbox[0]);
+    }
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn a_bounce_made_before_a_crash_is_not_made_again_with_later_failures() {
+    // A crash between the bounce and the note of it; then another recipient
+    // fails: its bounce is one of its own, the first failure is told once.
+    let site = site("");
+    let to = ["x@null.example", "y@null.example"];
+    let id = site.queue("ann@here.example", &to);
+    record_failure(&site, id, &to);
+    {
+        let spool = site.spool();
+        let head = spool.head(&spool.find(id.as_str()).unwrap()).unwrap();
+        let mut envelope = head.envelope.clone();
+        envelope.sender = smtputils::smtp::addr::ReversePath::Null;
+        envelope.recipients.truncate(1);
+        envelope.recipients[0].address =
+            smtputils::smtp::addr::Mailbox::parse("ann@here.example").unwrap();
+        let bounce = Id::derived(&id, "bounce", &[0]);
+        let mut draft = spool.derived_draft(bounce, &envelope).unwrap().unwrap();
+        draft.write_all(b"Subject: of x\r\n\r\n").unwrap();
+        draft.commit_locked().unwrap();
+    }
+    site.run();
+    let inbox = site.inbox("ann");
+    assert_eq!(inbox.len(), 2, "{inbox:?}");
+    let of = |name: &str| inbox.iter().filter(|m| m.contains(name)).count();
+    assert_eq!(of("Subject: of x"), 1);
+    assert_eq!(of("Final-Recipient: rfc822; x@"), 0, "{inbox:?}");
+    assert_eq!(of("Final-Recipient: rfc822; y@"), 1, "{inbox:?}");
     assert!(site.places().is_empty());
 }

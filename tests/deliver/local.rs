@@ -202,3 +202,39 @@ fn a_file_that_does_not_read_right_is_set_aside_unsent() {
     assert_eq!(site.places(), [Place::Failed]);
     assert_eq!(site.entries()[0].id, id);
 }
+
+#[test]
+fn held_mail_goes_once_it_is_released() {
+    // DESIGN 3: hold: parks; the release is the last word.
+    let site = Site::new("[[route]]\nmatch = \"ann@here.example\"\nto = \"hold:\"\n");
+    site.user("ann");
+    site.user("bob");
+    for to in [
+        &["ann@here.example"][..],
+        &["ann@here.example", "bob@here.example"],
+    ] {
+        site.queue("", to);
+        site.run();
+        assert_eq!(site.places(), [Place::Held]);
+        site.run();
+        assert_eq!(site.places(), [Place::Held]);
+        let spool = site.spool();
+        let mut claim = spool.claim(&site.entries()[0]).unwrap().unwrap();
+        claim.note(smtputils::spool::RELEASED).unwrap();
+        claim.release().unwrap();
+        assert_ne!(site.places(), [Place::Held]);
+        site.run();
+        assert!(site.places() != [Place::Held], "held again");
+    }
+    assert_eq!(site.inbox("bob").len(), 1);
+}
+
+#[test]
+fn a_list_whose_file_cannot_be_read_keeps_its_mail() {
+    let site = Site::new("");
+    let list = site.path("list");
+    site.aliases(&format!("list: :include:{}\n", list.display()));
+    site.queue("a@here.example", &["list@here.example"]);
+    site.run();
+    assert_eq!(site.places(), [Place::Deferred]);
+}

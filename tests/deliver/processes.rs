@@ -22,7 +22,7 @@ fn runner(site: &Site, config: &str, args: &[&str]) -> Child {
         .unwrap()
 }
 
-fn configuration(site: &Site, extra: &str) -> String {
+pub fn configuration(site: &Site, extra: &str) -> String {
     let dir = site.dir.path().display();
     format!(
         "hostname = \"here.example\"\norigin = \"here.example\"\n\

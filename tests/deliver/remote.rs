@@ -6,7 +6,7 @@ use smtputils::spool::{Outcome, Place};
 
 use crate::dns::{Data, Dns};
 use crate::site::Site;
-use crate::smtp::{CUT, Server};
+use crate::smtp::{CUT, Server, WAIT};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -476,4 +476,93 @@ fn a_held_message_tells_of_its_failures_and_keeps_the_rest() {
     let inbox = site.inbox("ann");
     assert_eq!(inbox.len(), 1);
     assert!(!inbox[0].contains("y@wait.example"), "{}", inbox[0]);
+}
+
+#[test]
+fn a_recipient_that_got_it_is_recorded_while_the_next_transaction_waits() {
+    // CL-09, Q3: what a crash in the second transaction may repeat is only that.
+    let (server, site) = single();
+    let site = std::sync::Arc::new(site);
+    server.say("rcpt <c@there.example>", "452 4.5.3 too many");
+    server.say("mail", "250 2.1.0 ok");
+    server.say("mail", &format!("{WAIT}250 2.1.0 ok"));
+    let id = site.queue("a@here.example", &["b@there.example", "c@there.example"]);
+    let runner = {
+        let site = std::sync::Arc::clone(&site);
+        std::thread::spawn(move || site.run())
+    };
+    server.wait_kept_back();
+    let attempts = site.spool().state(id).unwrap().attempts;
+    let known: Vec<_> = attempts.iter().map(|a| (a.target, a.result)).collect();
+    assert_eq!(known, [(0, Outcome::Delivered)]);
+    server.let_go();
+    assert_eq!(runner.join().unwrap().delivered, 2);
+    assert_eq!(server.mails().len(), 2);
+    assert!(site.places().is_empty());
+}
+
+#[test]
+fn a_host_that_spoke_tells_more_than_one_that_was_not_there() {
+    // Principle 4: the attempt names the cause, not the last thing tried.
+    let server = Server::start("127.0.0.1:0");
+    server.say("connect", "421 4.3.2 shutting down");
+    let port = server.address.port();
+    // localhost is ::1 too, where nobody listens.
+    let site = Site::new(&format!("smarthost = \"smtp://localhost:{port}\"\n"));
+    let id = site.queue("a@here.example", &["b@x.example"]);
+    site.run();
+    let attempt = &site.spool().state(id).unwrap().attempts[0];
+    assert_eq!(attempt.text, "421 4.3.2 shutting down");
+}
+
+#[test]
+fn a_refused_connection_is_told_without_the_number_of_the_error() {
+    let port = {
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        gone.local_addr().unwrap().port()
+    };
+    let site = Site::new(&format!("smarthost = \"smtp://[127.0.0.1]:{port}\"\n"));
+    let id = site.queue("a@here.example", &["b@x.example"]);
+    site.run();
+    let attempt = &site.spool().state(id).unwrap().attempts[0];
+    let words = format!("connect to 127.0.0.1:{port}: Connection refused");
+    assert_eq!(attempt.text, words);
+}
+
+#[test]
+fn now_sends_to_one_next_hop_in_one_transaction() {
+    // CL-07; and a route may refuse for a while (4yz).
+    let server = Server::start("127.0.0.1:0");
+    server.say("rcpt <no@x.example>", "550 5.1.1 unknown");
+    let port = server.address.port();
+    let site = Site::new(&format!(
+        "smarthost = \"smtp://[127.0.0.1]:{port}\"\n\
+         [[route]]\nmatch = \"later.example\"\nto = \"error:4.7.1 not yet\"\n"
+    ));
+    let to = [
+        "yes@x.example",
+        "no@x.example",
+        "a@later.example",
+        "b@y.example",
+    ];
+    let id = site.queue("a@here.example", &to);
+    let spool = site.spool();
+    let entry = spool.find(id.as_str()).unwrap();
+    let (head, mut message) = spool.read(&entry).unwrap();
+    let results =
+        smtputils::deliver::now(site.config(), head.id, &head.envelope, &mut message).unwrap();
+    let results: Vec<_> = results
+        .iter()
+        .map(|r| (r.to.as_str(), r.attempt.result))
+        .collect();
+    let expected = [
+        Outcome::Delivered,
+        Outcome::Failed,
+        Outcome::Deferred,
+        Outcome::Delivered,
+    ];
+    assert_eq!(results, to.into_iter().zip(expected).collect::<Vec<_>>());
+    let mails = server.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].to, ["<yes@x.example>", "<b@y.example>"]);
 }

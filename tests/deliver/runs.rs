@@ -8,7 +8,7 @@ use smtputils::deliver::{self, Mode};
 use smtputils::spool::Place;
 
 use crate::site::{Site, unix_now};
-use crate::smtp::{PATIENCE, Server};
+use crate::smtp::{PATIENCE, Server, WAIT};
 
 fn with_smarthost(server: &Server, extra: &str) -> Site {
     let port = server.address.port();
@@ -195,4 +195,131 @@ fn a_slow_destination_does_not_hold_up_others() {
     eventually("the slow ones are deferred", || {
         site.places() == [Place::Deferred; 8]
     });
+}
+
+#[test]
+fn a_slot_given_back_is_used_before_its_message_is_done() {
+    // DESIGN 7: the first message still waits for a server that says nothing;
+    // those that wait for the other destination go on meanwhile.
+    let [slow, fast, other] = [(); 3].map(|()| Server::start("127.0.0.1:0"));
+    slow.say("connect", &format!("{WAIT}220 at last"));
+    fast.say("mail", &format!("{WAIT}250 ok"));
+    let mut routes = "[delivery]\nper_destination = 1\nconcurrency = 2\n".to_string();
+    for (name, server) in [("slow", &slow), ("fast", &fast), ("other", &other)] {
+        let port = server.address.port();
+        routes.push_str(&format!(
+            "[[route]]\nmatch = \"{name}.example\"\nto = \"smtp://[127.0.0.1]:{port}\"\n"
+        ));
+    }
+    let site = Arc::new(Site::new(&routes));
+    site.queue("a@here.example", &["a@slow.example", "a@fast.example"]);
+    let runner = {
+        let site = Arc::clone(&site);
+        thread::spawn(move || site.run_mode(Mode::Drain))
+    };
+    slow.wait_kept_back();
+    fast.wait_kept_back();
+    for n in 0..3 {
+        site.queue("a@here.example", &[&format!("u{n}@fast.example")]);
+    }
+    site.queue("a@here.example", &["a@other.example"]);
+    // Looked at in order: when this one is through, the others found no slot.
+    other.wait_mails(1);
+    fast.let_go();
+    fast.wait_mails(4);
+    assert!(!runner.is_finished());
+    slow.let_go();
+    assert_eq!(runner.join().unwrap().delivered, 6);
+}
+
+#[test]
+fn many_messages_to_a_dead_destination_do_not_delay_one_to_another() {
+    // DESIGN 7, CL-45. The dead one takes calls and never answers.
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let alive = Server::start("127.0.0.1:0");
+    let routes = format!(
+        "[delivery]\nper_destination = 2\nconcurrency = 4\ncommand_timeout = \"3s\"\n\
+         [[route]]\nmatch = \"dead.example\"\nto = \"smtp://[127.0.0.1]:{}\"\n\
+         [[route]]\nmatch = \"alive.example\"\nto = \"smtp://[127.0.0.1]:{}\"\n",
+        dead.local_addr().unwrap().port(),
+        alive.address.port()
+    );
+    let site = Arc::new(Site::new(&routes));
+    for n in 0..100 {
+        site.queue("a@here.example", &[&format!("u{n}@dead.example")]);
+    }
+    site.queue("a@here.example", &["last@alive.example"]);
+    let start = Instant::now();
+    let runner = {
+        let site = Arc::clone(&site);
+        thread::spawn(move || site.run())
+    };
+    alive.wait_mails(1);
+    assert!(!runner.is_finished(), "nothing had to be waited for");
+    let summary = runner.join().unwrap();
+    assert_eq!((summary.delivered, summary.deferred), (1, 100));
+    // One time-out at most for each connection, not one for each message.
+    assert!(start.elapsed().as_secs() < 12, "{:?}", start.elapsed());
+}
+
+#[test]
+fn who_asks_for_a_run_while_a_message_is_under_way_gets_one_after_it() {
+    // DESIGN 2 Running: `flush` means all, also what is in an attempt just now.
+    let server = Server::start("127.0.0.1:0");
+    let site = Arc::new(with_smarthost(
+        &server,
+        "retry = { first = \"1h\", longest = \"1h\" }\n",
+    ));
+    server.say("mail", &format!("{WAIT}451 4.3.0 later"));
+    site.queue("a@here.example", &["b@x.example"]);
+    let runner = {
+        let site = Arc::clone(&site);
+        thread::spawn(move || site.run_mode(Mode::Drain))
+    };
+    server.wait_kept_back();
+    let flushed = site.spool();
+    flushed.ask_run().unwrap();
+    // The runner has read it once it has read what comes after it too.
+    site.queue("a@here.example", &["c@x.example"]);
+    server.wait_mails(1);
+    server.let_go();
+    server.wait_mails(2);
+    assert_eq!(runner.join().unwrap().delivered, 2);
+}
+
+/// Replaces a directory by one that refuses new names, and gives it back.
+struct Unwritable(std::path::PathBuf);
+
+impl Unwritable {
+    fn new(dir: std::path::PathBuf) -> Unwritable {
+        let aside = dir.with_extension("aside");
+        std::fs::rename(&dir, &aside).unwrap();
+        std::fs::write(&dir, "").unwrap();
+        Unwritable(dir)
+    }
+}
+
+impl Drop for Unwritable {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).unwrap();
+        std::fs::rename(self.0.with_extension("aside"), &self.0).unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_sent_where_results_cannot_be_recorded() {
+    // Q3: else a full disk would have the same mail sent at every turn.
+    let server = Server::start("127.0.0.1:0");
+    let site = with_smarthost(&server, "");
+    server.say("rcpt <c@x.example>", "451 4.3.0 later");
+    site.queue("a@here.example", &["b@x.example", "c@x.example"]);
+    {
+        let _full = Unwritable::new(site.path("spool/state"));
+        // The run ends and says so.
+        let told = deliver::run(site.config(), site.spool(), Mode::Pass { all: true });
+        assert!(told.is_err());
+        assert!(server.mails().is_empty());
+    }
+    site.run();
+    assert_eq!(server.mails().len(), 1);
 }

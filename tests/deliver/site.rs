@@ -39,6 +39,10 @@ impl Site {
         ))
     }
 
+    pub fn configure(&mut self, extra: &str) {
+        self.extra = extra.to_string();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Says nothing more and closes.
 pub const CUT: &str = "CUT";
 
+/// Before a reply: it is kept back until the test lets it go.
+pub const WAIT: &str = "WAIT ";
+
 /// A message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -27,6 +30,9 @@ struct State {
     heard: Vec<String>,
     mails: Vec<Mail>,
     connections: usize,
+    /// Replies kept back, and whether they may go.
+    waiting: usize,
+    let_go: bool,
 }
 
 #[derive(Clone)]
@@ -104,10 +110,41 @@ impl Server {
         state.mails.clone()
     }
 
+    fn keep_back(&self, reply: &str) -> String {
+        let (lock, changed) = &*self.state;
+        let mut state = lock.lock().unwrap();
+        state.waiting += 1;
+        changed.notify_all();
+        while !state.let_go {
+            state = changed.wait(state).unwrap();
+        }
+        reply.to_string()
+    }
+
+    /// Waits until a reply is kept back.
+    pub fn wait_kept_back(&self) {
+        let (lock, changed) = &*self.state;
+        let state = lock.lock().unwrap();
+        let waited = changed.wait_timeout_while(state, PATIENCE, |s| s.waiting == 0);
+        assert!(waited.unwrap().0.waiting > 0, "nothing was asked");
+    }
+
+    /// Lets all replies go that were and will be kept back.
+    pub fn let_go(&self) {
+        let (lock, changed) = &*self.state;
+        lock.lock().unwrap().let_go = true;
+        changed.notify_all();
+    }
+
     fn reply(&self, step: &str, default: &str) -> String {
         let mut state = self.state.0.lock().unwrap();
         let scripted = state.script.get_mut(step).and_then(VecDeque::pop_front);
-        scripted.unwrap_or_else(|| default.to_string())
+        drop(state);
+        let reply = scripted.unwrap_or_else(|| default.to_string());
+        match reply.strip_prefix(WAIT) {
+            Some(reply) => self.keep_back(reply),
+            None => reply,
+        }
     }
 
     fn session(&self, stream: TcpStream) {

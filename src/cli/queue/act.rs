@@ -10,7 +10,7 @@ use crate::cli::drain::Runner;
 use crate::cli::output::{Out, Record};
 use crate::cli::{Done, Stop};
 use crate::log::{self, By};
-use crate::spool::{Entry, Place, Spool, SpoolError};
+use crate::spool::{Entry, Place, RELEASED, Spool, SpoolError};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -92,7 +92,7 @@ fn one(spool: &Spool, entry: &Entry, act: Act) -> Result<&'static str, Stop> {
             Ok("held")
         }
         Act::Release => {
-            claim.note("released by the operator")?;
+            claim.note(RELEASED)?;
             claim.release()?;
             log::released(&entry.id, by);
             Ok("released")

@@ -9,6 +9,7 @@ use super::select::each;
 use super::show::detail;
 use crate::cli::output::Out;
 use crate::cli::{Done, Stop, human};
+use crate::deliver;
 use crate::smtp::addr::ReversePath;
 use crate::spool::{Attempt, Entry, Head, Outcome, Place, State};
 
@@ -54,6 +55,7 @@ fn story(
         recipient_story(context, number, head, state, &mut lines);
     }
     for (time, words) in &state.notes {
+        let words = note(words, head, state);
         lines.push(format!("note      {} {words}", human::utc(*time)));
     }
     lines.push(next(context, entry, head, state, now));
@@ -133,6 +135,9 @@ pub fn attempt_line(a: &Attempt) -> String {
     };
     let mut line = format!("{} {what} {}", human::utc(a.time), a.status);
     match (&a.host, &a.address) {
+        (Some(host), Some(address)) if is_same(host, address) => {
+            line.push_str(&format!(" by {address}"));
+        }
         (Some(host), Some(address)) => line.push_str(&format!(" by {host} [{address}]")),
         (Some(host), None) => line.push_str(&format!(" by {host}")),
         _ => {}
@@ -144,6 +149,39 @@ pub fn attempt_line(a: &Attempt) -> String {
         None => line.push_str(&format!(" ({} ms)", a.ms)),
     }
     line
+}
+
+/// True where the host has no name but its address.
+fn is_same(host: &str, address: &str) -> bool {
+    let host = host.trim_matches(|c| c == '[' || c == ']');
+    let address = address.parse::<std::net::SocketAddr>();
+    address.is_ok_and(|a| host.parse() == Ok(a.ip()))
+}
+
+/// A note, in words where it is one of ours.
+pub fn note(words: &str, head: &Head, state: &State) -> String {
+    let Some((is_delay, numbers)) = deliver::told_of(words) else {
+        return words.to_owned();
+    };
+    let name = |n: &u32| match &state.targets {
+        Some(targets) => targets.get(*n as usize).map(|t| t.to.clone()),
+        None => {
+            let recipients = &head.envelope.recipients;
+            recipients.get(*n as usize).map(|r| r.address.to_string())
+        }
+    };
+    let names: Vec<String> = numbers.iter().filter_map(name).collect();
+    let what = match is_delay {
+        true => "the delay of",
+        false => "the failure of",
+    };
+    match &head.envelope.sender {
+        ReversePath::Null => format!("no sender to tell of {what} {}", names.join(", ")),
+        ReversePath::Mailbox(_) => format!(
+            "the sender was told of {what} {}, unless they asked not to be",
+            names.join(", ")
+        ),
+    }
 }
 
 fn next(context: &Context, entry: &Entry, head: &Head, state: &State, now: Timestamp) -> String {
@@ -193,4 +231,91 @@ fn told(context: &Context, entry: &Entry, head: &Head, state: &State) -> Option<
             }
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::Target;
+
+    #[test]
+    fn a_host_without_a_name_is_told_once() {
+        for (host, address, told) in [
+            ("127.0.0.1", "127.0.0.1:25", " by 127.0.0.1:25"),
+            ("[::1]", "[::1]:25", " by [::1]:25"),
+            (
+                "mx.example",
+                "192.0.2.1:25",
+                " by mx.example [192.0.2.1:25]",
+            ),
+            ("192.0.2.2", "192.0.2.1:25", " by 192.0.2.2 [192.0.2.1:25]"),
+        ] {
+            let attempt = Attempt {
+                time: Timestamp::UNIX_EPOCH,
+                target: 0,
+                result: Outcome::Deferred,
+                status: "4.3.0".into(),
+                text: "later".into(),
+                remote: true,
+                host: Some(host.into()),
+                address: Some(address.into()),
+                route: None,
+                tls: None,
+                ms: 1,
+            };
+            let line = attempt_line(&attempt);
+            assert!(line.contains(&format!("{told} said: later")), "{line}");
+        }
+    }
+
+    #[test]
+    fn notes_of_notices_name_who_they_are_about() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = crate::spool::Spool::open_or_create(&dir.path().join("s"), None).unwrap();
+        let envelope = crate::spool::Envelope {
+            sender: ReversePath::Mailbox(
+                crate::smtp::addr::Mailbox::parse("a@here.example").unwrap(),
+            ),
+            params: crate::smtp::param::MailParams::default(),
+            recipients: vec![crate::spool::Recipient {
+                address: crate::smtp::addr::Mailbox::parse("b@x.example").unwrap(),
+                params: crate::smtp::param::RcptParams::default(),
+            }],
+            origin: crate::spool::Origin {
+                time: Timestamp::UNIX_EPOCH,
+                kind: "local".into(),
+                words: Vec::new(),
+            },
+        };
+        let draft = spool.draft(&envelope).unwrap();
+        let id = draft.commit().unwrap();
+        let head = spool.head(&spool.find(id.as_str()).unwrap()).unwrap();
+        let state = State {
+            targets: Some(vec![
+                Target {
+                    recipient: 0,
+                    to: "c@y.example".into(),
+                    owner: None,
+                },
+                Target {
+                    recipient: 0,
+                    to: "d@y.example".into(),
+                    owner: None,
+                },
+            ]),
+            ..State::default()
+        };
+        let told = note("told 0,1", &head, &state);
+        assert!(told.starts_with("the sender was told of the failure of c@y.example, d@y.example"));
+        let late = note("delay-told 1", &head, &state);
+        assert!(
+            late.starts_with("the sender was told of the delay of d@y.example"),
+            "{late}"
+        );
+        assert_eq!(
+            note("held by the operator", &head, &state),
+            "held by the operator"
+        );
+        assert!(!note("told 7,x", &head, &state).contains('7'));
+    }
 }

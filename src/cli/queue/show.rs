@@ -99,13 +99,21 @@ pub fn show(context: &Context, options: &ShowOptions) -> Done {
     let mut out = Out::stdout(options.json);
     let done = each(context.tool, &spool, &options.ids, |entry| {
         let head = spool.head(entry)?;
-        let detail = detail(entry, &head, &spool.state(entry.id)?);
+        let state = spool.state(entry.id)?;
+        let detail = detail(entry, &head, &state);
         if options.json {
             return out.json(1, &detail);
         }
-        lines(&detail).iter().try_for_each(|(name, value)| {
-            out.line(&format!("{:<11} {value}", format!("{name}:")))
-        })?;
+        let notes = state.notes.iter().map(|(time, words)| {
+            let words = super::explain::note(words, &head, &state);
+            ("note", format!("{} {words}", human::utc(*time)))
+        });
+        lines(&detail)
+            .into_iter()
+            .chain(notes)
+            .try_for_each(|(name, value)| {
+                out.line(&format!("{:<11} {value}", format!("{name}:")))
+            })?;
         out.line("")
     });
     out.flush()?;
@@ -138,9 +146,6 @@ fn lines(d: &Detail) -> Vec<(&'static str, String)> {
     }
     for a in &d.attempts {
         lines.push(("attempt", super::explain::attempt_line(a)));
-    }
-    for (time, words) in &d.notes {
-        lines.push(("note", format!("{time} {words}")));
     }
     lines
 }

@@ -77,8 +77,7 @@ impl<'a> Desk<'a> {
             return Ok(Answer::Targets(targets));
         }
         let aliases = self.aliases.get(self.config);
-        let targets = expand::targets(self.config, &self.table, &aliases, &head.envelope)
-            .map_err(|e| e.to_string())?;
+        let targets = expand::targets(self.config, &self.table, &aliases, &head.envelope)?;
         if targets != plain(claim) {
             let recorded = self.expansions.record(head.id, &targets);
             recorded.map_err(|e| e.to_string())?;

@@ -32,8 +32,11 @@ pub(super) fn file(
                 reader.count = 0;
                 let faults = reader.errors.len();
                 let mut targets = Vec::new();
+                reader.unreadable = false;
                 reader.list(line, list, &mut targets);
-                if !targets.is_empty() {
+                // An alias whose file cannot be read leads to nobody: its mail waits,
+                // and does not go to a user who happens to have its name.
+                if !targets.is_empty() || reader.unreadable {
                     entries.push((alias, targets));
                 } else if reader.errors.len() == faults {
                     reader.fault(line, "no target after the colon");
@@ -154,6 +157,8 @@ struct Reader<'a, 'b> {
     file: String,
     origin: &'a str,
     include: &'a mut Include<'b>,
+    /// An included file could not be read.
+    unreadable: bool,
     /// Files being included, outermost first.
     open: Vec<String>,
     /// Targets of the alias so far.
@@ -167,6 +172,7 @@ impl<'a, 'b> Reader<'a, 'b> {
             file: file.to_owned(),
             origin,
             include,
+            unreadable: false,
             open: Vec::new(),
             count: 0,
             errors: Vec::new(),
@@ -220,7 +226,10 @@ impl<'a, 'b> Reader<'a, 'b> {
             return self.fault(line, "the file includes itself");
         }
         match (self.include)(path) {
-            Err(why) => self.fault(line, why),
+            Err(why) => {
+                self.unreadable = true;
+                self.fault(line, why);
+            }
             Ok(text) => {
                 self.open.push(path.to_owned());
                 for (line, text) in content_lines(&text) {
