@@ -5,6 +5,7 @@
 
 #[path = "../support/dns.rs"]
 mod dns;
+#[allow(dead_code)] // The delivery tests use the rest of it.
 #[path = "../deliver/smtp.rs"]
 mod smtp;
 
