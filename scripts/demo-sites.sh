@@ -7,7 +7,7 @@ unset SMTPUTILS_CONFIG SMTPUTILS_SPOOL XDG_CONFIG_HOME XDG_STATE_HOME
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then b=$'\e[1m' g=$'\e[32m' r=$'\e[31m' n=$'\e[0m'; else b= g= r= n=; fi
 say()  { printf '\n%s%s%s\n' "$b" "$*" "$n"; }
-run()  { printf '%s$ %s%s\n' "$b" "${*#at_a }" "$n"; "$@"; }
+run()  { local words="$*"; printf '%s$ %s%s\n' "$b" "${words#at_a }" "$n"; "$@"; }
 ok()   { printf '%sok%s   %s\n' "$g" "$n" "$*"; }
 fail() { printf '%sFAIL%s %s\n' "$r" "$n" "$*"; [ ! -s "$d/b.log" ] || sed 's/^/  B: /' "$d/b.log"; exit 1; }
 # wait_for WORDS COMMAND...: until it succeeds, 20 seconds at most.
