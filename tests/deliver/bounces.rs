@@ -210,6 +210,8 @@ fn a_bounce_made_before_a_crash_is_not_made_again_with_later_failures() {
         let head = spool.head(&spool.find(id.as_str()).unwrap()).unwrap();
         let mut envelope = head.envelope.clone();
         envelope.sender = smtputils::smtp::addr::ReversePath::Null;
+        envelope.origin.kind = "bounce".to_string();
+        envelope.origin.words = vec![("of".to_string(), id.to_string())];
         envelope.recipients.truncate(1);
         envelope.recipients[0].address =
             smtputils::smtp::addr::Mailbox::parse("ann@here.example").unwrap();
