@@ -63,7 +63,7 @@ sink_start() { : >"$RUN/sink.out"
     wait_port "$SINKPORT"; }
 sink_stop() { cg_kill sink; }
 # smtp-sink -c writes its running counters separated by carriage returns
-sink_count() { tail -c 200 "$RUN/sink.out" | tr '\r' '\n' | sed -n 's/.*mesg=\([0-9]*\) .*/\1/p' | tail -1; }
+sink_count() { tail -c 200 "$RUN/sink.out" | tr '\r' '\n' | sed -n 's/.*mesg=\([0-9]*\).*/\1/p' | tail -1; }
 
 # ---- figures --------------------------------------------------------------
 # med NUM...: median min max

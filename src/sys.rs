@@ -313,6 +313,38 @@ impl Drop for EffectiveGroup {
     }
 }
 
+/// Runs `f` with this effective user, where the real user is root: files are
+/// then made and opened as that user, and root comes back when `f` ends. No
+/// boundary against `f` itself: for what reads strangers' octets there is
+/// [`become_user`]. Elsewhere it just runs `f`. For single-threaded programs.
+///
+/// # Errors
+/// The system refuses; `f` did not run.
+pub fn with_effective_user<T>(uid: u32, f: impl FnOnce() -> T) -> io::Result<T> {
+    // SAFETY: getuid and geteuid only read.
+    let (real, before) = unsafe { (libc::getuid(), libc::geteuid()) };
+    if real != 0 || before == uid {
+        return Ok(f());
+    }
+    // SAFETY: only the effective user changes.
+    check(unsafe { libc::seteuid(uid) })?;
+    let _restored = EffectiveUser(before);
+    Ok(f())
+}
+
+/// Gives the user back when dropped, also by a panic.
+struct EffectiveUser(u32);
+
+impl Drop for EffectiveUser {
+    fn drop(&mut self) {
+        // SAFETY: only the effective user changes. Going on as another than
+        // everything after expects would do its work with the wrong rights.
+        if unsafe { libc::seteuid(self.0) } != 0 {
+            std::process::abort();
+        }
+    }
+}
+
 /// F_OFD_SETLK, write lock on the whole file, without waiting: false when
 /// another open file description holds it.
 pub fn try_ofd_lock(fd: BorrowedFd<'_>) -> io::Result<bool> {

@@ -84,7 +84,7 @@ pub fn main(args: Vec<OsString>) -> Done {
             runner.wake(&spool);
         }
     };
-    submit::as_owner(NAME, &spool, &wake, |tell| {
+    submit::with_owner(&spool, &wake, |tell| {
         let id = take(&config, &spool, &caller, plan)?;
         tell.committed(Some(id));
         Ok(())

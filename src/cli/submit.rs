@@ -18,7 +18,7 @@ pub use bad::return_to_sender;
 pub use caller::Caller;
 pub use incoming::{Incoming, Input, check_input};
 pub use now::private_copy;
-pub use owner::{Tell, as_owner, tell_parent};
+pub use owner::{Tell, as_owner, tell_parent, with_owner};
 
 use super::Stop;
 use crate::class::Class;

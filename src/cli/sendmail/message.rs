@@ -31,7 +31,7 @@ pub fn submit(tool: &str, args: &Args) -> Done {
     let spool = submit::open_spool(&config)?;
     let caller = Caller::real();
     let first = FirstAttempt::new(tool, args, &config, &spool);
-    submit::as_owner(tool, &spool, &|id| first.make(id), |tell| {
+    submit::with_owner(&spool, &|id| first.make(id), |tell| {
         let done = deposit(args, &config, &spool, &caller, plan, &tell);
         super::as_told(args, done)
     })?;

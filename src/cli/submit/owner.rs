@@ -1,6 +1,5 @@
 //! Root on a spool that another user owns: the spool's files are that user's
-//! business, so a child that became it does the work (DESIGN section 5), while
-//! root starts what has to run as root.
+//! business (DESIGN section 5), while root starts what has to run as root.
 
 use std::io::{BufRead, BufReader, PipeWriter, Write};
 
@@ -35,7 +34,29 @@ pub fn tell_parent(mut pipe: &PipeWriter, id: Option<Id>) {
     let _ = pipe.write_all(line.as_bytes());
 }
 
-/// Runs `work` as whoever has to; `committed` is called in this process.
+/// Runs `work`, which reads what its own caller wrote, with the owner's rights;
+/// `committed` is called with root's.
+pub fn with_owner(
+    spool: &Spool,
+    committed: &dyn Fn(Option<Id>),
+    work: impl FnOnce(Tell<'_>) -> Done,
+) -> Done {
+    let failed = |e: std::io::Error| Stop::new(Class::OsErr, format!("change the user: {e}"));
+    let me = rustix::process::geteuid().as_raw();
+    let as_root = |id| {
+        // Refused: the caller would go on without having told anybody.
+        if let Err(error) = sys::with_effective_user(me, || committed(id)) {
+            crate::log::unattended(&spool.path().display(), &error);
+        }
+    };
+    let is_foreign = me == 0 && spool.owner() != 0;
+    let user = if is_foreign { spool.owner() } else { me };
+    sys::with_effective_user(user, || work(Tell::Here(&as_root))).map_err(failed)?
+}
+
+/// Runs `work`, which may read what strangers wrote, in a child that became the
+/// owner for good, where root would do it; `committed` is called in this
+/// process.
 pub fn as_owner(
     tool: &str,
     spool: &Spool,
