@@ -37,7 +37,7 @@ start() { config "${1:-relay}"
     cg_inroot $NAME load /bench/smtp-serve --listen 127.0.0.1:$PORT >/dev/null 2>"$RUN/ours.err" & wait_port $PORT; }
 stop()  { cg_kill $NAME; cg_kill ours-lock; }
 clean() { rm -rf "$R"/var/spool/smtputils/{new,cur,state,.Hold/new,.Hold/cur}/*; }
-count() { find "$R"/var/spool/smtputils/{new,cur,.Hold} -type f | wc -l; }
+count() { find "$R"/var/spool/smtputils/{new,cur,.Hold} -type f -name '*,S=*' | wc -l; }
 inject() { source_run -s 20 -d -m "$1" -l "$2" "127.0.0.1:$PORT"; }
 drain() { config relay; cg_kill ours-lock; cg_inroot $NAME load /bench/smtp-queue run >/dev/null 2>&1 & }
 sendmail_root() { echo load; }
