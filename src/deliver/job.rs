@@ -344,6 +344,8 @@ fn log_expansion(head: &Head, targets: &[Target]) {
 }
 
 /// All that is done with the message while its content can be read.
+// Each part is borrowed apart: one struct of them would borrow the claim for as
+// long as the results are written into `progress`.
 #[allow(clippy::too_many_arguments)]
 fn decide<'s>(
     engine: &Engine,
