@@ -20,7 +20,7 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 
-pub use secret::Secret;
+pub use secret::{Secret, wipe};
 
 /// Longest line of an exchange, CRLF included (RFC 4954 section 4).
 pub const MAX_LINE: usize = 12_288;
