@@ -1,13 +1,15 @@
 //! One configuration file: TOML to settings, with positions.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key, PartRoute, ROUTE_KEYS};
+use super::access::{ACCESS_KEYS, ACCOUNT_KEYS, PartAccount, PartRoute};
+use super::keys::{KEYS, Key, ROUTE_KEYS};
 use super::slot::{Slot, expected};
-use super::{Config, ConfigError};
+use super::{Account, Config, ConfigError};
 
 /// A file under reading.
 struct File<'a> {
@@ -67,6 +69,9 @@ impl File<'_> {
                     .map(|r| self.route(r))
                     .collect::<Result<_, _>>()?;
             }
+            (Slot::Accounts(accounts), DeValue::Table(table)) => {
+                self.accounts(accounts, table)?;
+            }
             (slot, plain) => slot
                 .set(plain)
                 .map_err(|what| self.wrong(value.span(), &what))?,
@@ -86,14 +91,58 @@ impl File<'_> {
         };
         let mut route = PartRoute::default();
         for (key, value) in table.iter() {
-            let name = format!("route.{}", key.get_ref());
-            if !ROUTE_KEYS.contains(&name.as_str()) {
-                return Err(self.unknown(key.span(), &name, &ROUTE_KEYS));
-            }
-            keys::route(&mut route, key.get_ref(), value.get_ref())
+            self.known(key, "route", &ROUTE_KEYS)?;
+            route
+                .set(key.get_ref(), value.get_ref())
                 .map_err(|what| self.wrong(value.span(), &what))?;
         }
         route.whole().map_err(|what| self.wrong(item.span(), &what))
+    }
+
+    /// Those of a later file replace those of the same name.
+    fn accounts(
+        &self,
+        accounts: &mut Vec<Account>,
+        table: &DeTable<'_>,
+    ) -> Result<(), ConfigError> {
+        for (name, item) in table.iter() {
+            let Some(options) = item.get_ref().as_table() else {
+                let form = expected("a table for each account, [account.NAME]");
+                return Err(self.wrong(item.span(), &form));
+            };
+            let mut account = PartAccount::default();
+            for (key, value) in options.iter() {
+                self.known(key, "account", &ACCOUNT_KEYS)?;
+                account
+                    .set(key.get_ref(), value.get_ref())
+                    .map_err(|what| self.wrong(value.span(), &what))?;
+            }
+            let account = account.whole(name.get_ref());
+            let account = account.map_err(|what| self.wrong(item.span(), &what))?;
+            accounts.retain(|other| other.name != account.name);
+            accounts.push(account);
+        }
+        Ok(())
+    }
+
+    /// Is this a key of `section`, one of its own or one of a login's?
+    fn known(
+        &self,
+        key: &Spanned<Cow<'_, str>>,
+        section: &str,
+        own: &[&'static str],
+    ) -> Result<(), ConfigError> {
+        let name = format!("{section}.{}", key.get_ref());
+        let shared: Vec<String> = ACCESS_KEYS
+            .iter()
+            .map(|k| format!("{section}.{k}"))
+            .collect();
+        let mut all = own.to_vec();
+        all.extend(shared.iter().map(String::as_str));
+        match all.contains(&name.as_str()) {
+            true => Ok(()),
+            false => Err(self.unknown(key.span(), &name, &all)),
+        }
     }
 
     fn wrong(&self, span: Range<usize>, what: &str) -> ConfigError {
@@ -128,11 +177,14 @@ fn names() -> Vec<&'static str> {
 
 fn sections() -> Vec<&'static str> {
     let before = |k: &Key| k.name.split_once('.').map(|(section, _)| section);
-    KEYS.iter().filter_map(before).chain(["route"]).collect()
+    KEYS.iter()
+        .filter_map(before)
+        .chain(["route", "account"])
+        .collect()
 }
 
 fn is_section(name: &str) -> bool {
-    name != "route" && sections().contains(&name)
+    !["route", "account"].contains(&name) && sections().contains(&name)
 }
 
 /// The known name with the smallest edit distance, if any comes near: at most

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
+use super::Config;
 use super::slot::{Slot, Wrong, expected};
 use super::value::LONGEST;
-use super::{Config, slot};
 use crate::route::domain_key;
-use crate::route::table::{Route, pattern};
+use crate::route::table::Route;
 use crate::route::transport::{TlsPolicy, Transport};
 use crate::smtp::addr::{Domain, Mailbox};
 
@@ -21,8 +22,8 @@ pub struct Key {
     pub(super) slot: fn(&mut Config) -> Slot<'_>,
 }
 
-/// Keys of a `[[route]]` table.
-pub const ROUTE_KEYS: [&str; 3] = ["route.match", "route.to", "route.tls"];
+/// Keys of a `[[route]]` table beside [`super::access::ACCESS_KEYS`].
+pub const ROUTE_KEYS: [&str; 2] = ["route.match", "route.to"];
 
 const ANY: std::ops::RangeInclusive<u64> = 0..=LONGEST;
 const WAIT: std::ops::RangeInclusive<u64> = 1..=LONGEST;
@@ -84,6 +85,7 @@ pub const KEYS: &[Key] = keys! {
     "tls.certificate" = "", "the server's certificate chain, PEM", |c| Slot::OptionalPath(&mut c.tls.certificate);
     "tls.key" = "", "the key to it, PEM", |c| Slot::OptionalPath(&mut c.tls.key);
     "tls.ca_file" = "", "trusted roots instead of the system's, PEM", |c| Slot::OptionalPath(&mut c.tls.ca_file);
+    "account" = "", "accounts, see ACCOUNTS", |c| Slot::Accounts(&mut c.accounts);
     "route" = "", "routes, see ROUTES", |c| Slot::Routes(&mut c.routes);
 };
 
@@ -152,61 +154,26 @@ pub fn smarthost(text: &str) -> Result<Route, Wrong> {
             matches: vec!["*".to_owned()],
             transport,
             tls: unsaid_tls(text),
+            access: Arc::default(),
         }),
         _ => Err(expected("smtp://host, smtps://host or submission://host")),
+    }
+}
+
+/// A pinned one needs its fingerprint beside it, as a route or an account has it.
+pub fn smarthost_tls(text: &str) -> Result<TlsPolicy, Wrong> {
+    match text.parse() {
+        Ok(TlsPolicy::Pinned) | Err(_) => Err(expected("none, opportunistic or required")),
+        Ok(tls) => Ok(tls),
     }
 }
 
 /// Where no policy is written (CL-31): towards a submission service a password
 /// may travel and the administrator named the host, so nothing but verified TLS
 /// will do; `smtp://` stays opportunistic as between MX hosts.
-fn unsaid_tls(transport: &str) -> TlsPolicy {
+pub fn unsaid_tls(transport: &str) -> TlsPolicy {
     match transport.split_once(':') {
         Some(("smtps" | "submission", _)) => TlsPolicy::Required,
         _ => TlsPolicy::Opportunistic,
-    }
-}
-
-/// One value of a `[[route]]` table.
-pub fn route(
-    route: &mut PartRoute,
-    name: &str,
-    value: &toml::de::DeValue<'_>,
-) -> Result<(), Wrong> {
-    match name {
-        "match" => {
-            let form = |_| expected("a domain, .domain, user@domain or *");
-            route.matches = slot::list(value, |v| pattern(slot::text(v)?).map_err(form))?;
-        }
-        "to" => {
-            let text = slot::text(value)?;
-            route.transport = Some(parsed(text)?);
-            route.unsaid_tls = unsaid_tls(text);
-        }
-        "tls" => route.tls = Some(parsed(slot::text(value)?)?),
-        _ => return Err(expected("match, to or tls")),
-    }
-    Ok(())
-}
-
-/// A `[[route]]` while it is read.
-#[derive(Default)]
-pub struct PartRoute {
-    pub matches: Vec<String>,
-    pub transport: Option<Transport>,
-    pub tls: Option<TlsPolicy>,
-    unsaid_tls: TlsPolicy,
-}
-
-impl PartRoute {
-    pub fn whole(self) -> Result<Route, Wrong> {
-        match self.transport {
-            Some(transport) if !self.matches.is_empty() => Ok(Route {
-                matches: self.matches,
-                transport,
-                tls: self.tls.unwrap_or(self.unsaid_tls),
-            }),
-            _ => Err(expected("match and to in every route")),
-        }
     }
 }
