@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::class::{Class, Classify};
 use crate::route::network::Network;
 use crate::route::retry::Schedule;
+use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
@@ -53,6 +54,10 @@ pub struct Config {
     /// The smarthost's TLS policy, set or not set apart from it.
     pub smarthost_tls: TlsPolicy,
     pub routes: Vec<Route>,
+    /// How local submissions are rewritten.
+    pub rewrite: Rules,
+    /// Who may give another envelope sender than the own address; empty: all.
+    pub trusted_users: Vec<String>,
     /// As whom administrators' `|program` and `/file` run, and mail to root is delivered.
     pub default_user: String,
     /// As whom server and runner work when started as root.
@@ -68,6 +73,8 @@ pub struct Config {
     pub return_limit: u64,
     /// Print `Total requests:` in `mailq`.
     pub mailq_total: bool,
+    /// Addresses of other users' mail are not shown in `mailq`.
+    pub mailq_private: bool,
     pub log: LogTo,
     pub dns: Dns,
     pub delivery: Delivery,
@@ -212,6 +219,8 @@ impl Default for Config {
             smarthost: None,
             smarthost_tls: TlsPolicy::Opportunistic,
             routes: Vec::new(),
+            rewrite: Rules::default(),
+            trusted_users: Vec::new(),
             default_user: "nobody".to_owned(),
             service_user: "smtputils".to_owned(),
             message_size: 50 << 20,
@@ -220,6 +229,7 @@ impl Default for Config {
             history_days: 30,
             return_limit: 50 << 10,
             mailq_total: true,
+            mailq_private: false,
             log: LogTo::Auto,
             dns: Dns::default(),
             delivery: Delivery::default(),
