@@ -91,9 +91,12 @@ impl Notice<'_> {
 /// one pass and cannot be searched first, so whoever wrote it must not be able
 /// to guess the boundary (BN-21): `unique` alone could be known.
 pub fn write(notice: &Notice<'_>, original: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|e| io::Error::other(format!("random boundary: {e}")))?;
-    write_with(notice, &boundary(notice.unique, random), original, out)
+    write_with(
+        notice,
+        &boundary(notice.unique, crate::sys::random()?),
+        original,
+        out,
+    )
 }
 
 /// At most 70 characters that need no quoting (RFC 2046 section 5.1.1).
