@@ -57,6 +57,7 @@ fn wishes(pipelining: bool, chunking: bool) -> Wishes {
         pipelining,
         chunking,
         timeouts: Timeouts::default(),
+        auth: None,
     }
 }
 
