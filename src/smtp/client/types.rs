@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Talk;
 use crate::smtp::addr::{Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::{Enhanced, Reply};
@@ -52,6 +53,7 @@ pub struct Settings {
     /// used for BODY=BINARYMIME only.
     pub chunking: bool,
     pub timeouts: Timeouts,
+    pub talk: Talk,
 }
 
 /// One message for this host. Parameters are sent only where offered (CL-06).
