@@ -528,6 +528,7 @@ impl Engine {
                 content: command.mul_f64(0.6),
                 end_of_data: command.mul_f64(2.0),
             },
+            auth: None,
         }
     }
 }

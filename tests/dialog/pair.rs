@@ -58,6 +58,7 @@ fn wishes(pipelining: bool, chunking: bool) -> Wishes {
         chunking,
         timeouts: Timeouts::default(),
         talk: Talk::default(),
+        auth: None,
     }
 }
 

@@ -83,6 +83,8 @@ const SETTINGS: &[&str] = &[
     "until",
     "mail-param",
     "rcpt-param",
+    "login",
+    "private",
 ];
 
 impl Script {

@@ -112,6 +112,7 @@ proptest! {
             chunking,
             timeouts: Timeouts::default(),
             talk: Talk::default(),
+            auth: None,
         };
         let mut client = Client::new(settings, now);
         let (mut begun, mut done, mut ended, mut lost) = (0, 0, 0, false);
