@@ -44,7 +44,7 @@ use crate::smtp::client::{Talk, Trace};
 use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
 
 pub use explain::{Explanation, explain_route};
-pub use finish::told_of;
+pub use finish::{Told, ToldOf, told_of};
 pub use now::{Delivered, now};
 
 /// How long a run lasts.
@@ -155,6 +155,7 @@ struct Engine {
     parent: Option<Arc<parent::Link>>,
     /// What whoever waits wants of each dialogue.
     wishes: Wishes,
+    notices: notice::Cap,
     /// The first message that the spool's own errors kept from being worked on.
     trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
 }
@@ -185,6 +186,7 @@ impl Engine {
             stop,
             parent,
             wishes: Wishes::default(),
+            notices: notice::Cap::default(),
             trouble: Mutex::default(),
             config,
         }
