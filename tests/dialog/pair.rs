@@ -13,7 +13,7 @@ use smtputils::smtp::client::{
     Verdict,
 };
 use smtputils::smtp::param::{MailParams, RcptParams};
-use smtputils::smtp::server::{Answer, Ask, Session, Settings, Step};
+use smtputils::smtp::server::{Answer, Ask, Role, Session, Settings, Step};
 
 use super::memory;
 
@@ -38,6 +38,7 @@ struct Pair {
 
 fn settings() -> Settings {
     Settings {
+        role: Role::Mx,
         hostname: "mx.example.org".into(),
         caps: memory::caps(),
         local: false,
