@@ -233,7 +233,7 @@ impl Delivery<'_> {
         start: Instant,
     ) -> Option<Session> {
         let until = self.engine.wishes.talk.until;
-        if !until.is_some_and(|until| until <= Until::Auth) {
+        if until.is_none_or(|until| until > Until::Auth) {
             return Some(session);
         }
         let attempt = Attempt {
