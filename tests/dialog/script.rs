@@ -80,6 +80,8 @@ const SETTINGS: &[&str] = &[
     "tls-wish",
     "no-pipelining",
     "chunking",
+    "login",
+    "private",
 ];
 
 impl Script {

@@ -111,6 +111,7 @@ proptest! {
             pipelining: true,
             chunking,
             timeouts: Timeouts::default(),
+            auth: None,
         };
         let mut client = Client::new(settings, now);
         let (mut begun, mut done, mut ended, mut lost) = (0, 0, 0, false);
