@@ -18,7 +18,7 @@
 //! end of the input goes through `step` first, then
 //! [`Client::connection_lost`].
 //!
-//! `types` is what a driver sees; `send` says what is sent and when, `replies`
+//! `types` and `talk` are what a driver sees; `send` says what is sent and when, `replies`
 //! what a reply means; `transaction` holds one message under way, `chunks`
 //! writes BDAT; this file holds the loop and the ends.
 
@@ -36,6 +36,7 @@ mod auth;
 mod chunks;
 mod replies;
 mod send;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -44,6 +45,7 @@ mod types;
 use ask::Asking;
 pub use ask::Question;
 use auth::LogIn;
+pub use talk::{Parameter, ParameterError, Said, Talk, Trace, Until};
 use transaction::Open;
 pub use types::{
     Auth, Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
@@ -212,6 +214,7 @@ impl Client {
             return;
         }
         if let Some(open) = &mut self.open {
+            open.written += octets.len() as u64;
             let chunks = open.encoder.write(octets, &mut self.out);
             self.expect.extend((0..chunks).map(|_| Expect::Chunk));
         }
@@ -225,6 +228,7 @@ impl Client {
         if let Some(open) = &mut self.open {
             open.ended = true;
             mem::take(&mut open.encoder).finish(&mut self.out);
+            self.settings.talk.tell(&Said::Content(open.written));
             self.expect.push_back(Expect::End);
             self.state = State::Busy;
             self.progress = now;
@@ -368,6 +372,9 @@ impl Client {
             reply,
             text: text.to_string(),
         };
+        if failure.reply.is_none() {
+            self.settings.talk.note(&failure.text);
+        }
         if let Some(mut open) = self.open.take() {
             let unknown = open.ended && failure.reply.is_none();
             let verdict = if unknown {

@@ -12,6 +12,7 @@ fn settings(chunking: bool) -> Settings {
         pipelining: true,
         chunking,
         timeouts: Timeouts::default(),
+        talk: Talk::default(),
         auth: None,
     }
 }
