@@ -31,6 +31,7 @@ use super::command::Command;
 use super::reply::{Enhanced, Reply, ReplyReader};
 use super::sasl;
 
+mod ask;
 mod auth;
 mod chunks;
 mod replies;
@@ -41,6 +42,8 @@ mod tests;
 mod transaction;
 mod types;
 
+use ask::Asking;
+pub use ask::Question;
 use auth::LogIn;
 pub use talk::{Parameter, ParameterError, Said, Talk, Trace, Until};
 use transaction::Open;
@@ -61,6 +64,10 @@ pub struct Client {
     expect: VecDeque<Expect>,
     state: State,
     open: Option<Box<Open>>,
+    asking: Asking,
+    /// What the server said to begin with.
+    greeting: Option<Reply>,
+    hello_reply: Option<Reply>,
     settled: Vec<Outcome>,
     /// A [`Step::Done`] is owed.
     done: bool,
@@ -106,6 +113,7 @@ enum Expect {
     Chunk,
     /// The final dot, or the last BDAT.
     End,
+    Asked,
     Quit,
 }
 
@@ -117,7 +125,7 @@ impl Expect {
             Expect::StartTls => Stage::StartTls,
             Expect::Auth | Expect::AuthCancelled => Stage::Auth,
             Expect::Rset | Expect::Mail => Stage::Mail,
-            Expect::Rcpt(_) => Stage::Rcpt,
+            Expect::Rcpt(_) | Expect::Asked => Stage::Rcpt,
             Expect::Data => Stage::Data,
             Expect::Chunk => Stage::Content,
             Expect::End => Stage::EndOfData,
@@ -137,6 +145,9 @@ impl Client {
             expect: VecDeque::from([Expect::Greeting]),
             state: State::Busy,
             open: None,
+            asking: Asking::default(),
+            greeting: None,
+            hello_reply: None,
             settled: Vec::new(),
             done: false,
             dirty: false,
@@ -162,6 +173,7 @@ impl Client {
                 continue;
             }
             self.pump(now);
+            self.pump_questions();
             if self.done || self.state == State::Closed {
                 continue;
             }
@@ -311,6 +323,16 @@ impl Client {
         self.failure.as_ref()
     }
 
+    /// The greeting, once it came.
+    pub fn greeting(&self) -> Option<&Reply> {
+        self.greeting.as_ref()
+    }
+
+    /// The latest reply to EHLO or HELO, keywords as they were written.
+    pub fn hello_reply(&self) -> Option<&Reply> {
+        self.hello_reply.as_ref()
+    }
+
     /// What the server offers, after EHLO.
     pub fn caps(&self) -> &Caps {
         &self.caps
@@ -362,6 +384,9 @@ impl Client {
             };
             open.settle_all(&failure.outcome(verdict));
             self.settled = open.into_outcomes();
+            self.done = true;
+        }
+        if self.asking.end() {
             self.done = true;
         }
         self.failure = Some(failure);
