@@ -9,6 +9,7 @@ mod aliases;
 mod file;
 mod host;
 mod keys;
+mod queue;
 mod slot;
 mod value;
 
@@ -20,12 +21,14 @@ use std::time::Duration;
 use crate::class::{Class, Classify};
 use crate::route::network::Network;
 use crate::route::retry::Schedule;
+use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
 pub use aliases::{load_aliases, load_aliases_from};
 pub use host::user_spool;
 pub use keys::{KEYS, Key};
+pub use queue::{Notices, Queue};
 pub use value::{duration_text, parse_duration, parse_size};
 
 /// The system's configuration file.
@@ -57,6 +60,10 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Next hops by name or by the sender, `[account.NAME]`.
     pub accounts: Vec<Account>,
+    /// How local submissions are rewritten.
+    pub rewrite: Rules,
+    /// Who may give another envelope sender than the own address; empty: all.
+    pub trusted_users: Vec<String>,
     /// As whom administrators' `|program` and `/file` run, and mail to root is delivered.
     pub default_user: String,
     /// As whom server and runner work when started as root.
@@ -70,8 +77,12 @@ pub struct Config {
     pub history_days: u32,
     /// Originals over this go back as headers only, octets.
     pub return_limit: u64,
+    pub notices: Notices,
+    pub queue: Queue,
     /// Print `Total requests:` in `mailq`.
     pub mailq_total: bool,
+    /// Addresses of other users' mail are not shown in `mailq`.
+    pub mailq_private: bool,
     pub log: LogTo,
     pub dns: Dns,
     pub delivery: Delivery,
@@ -247,6 +258,8 @@ impl Default for Config {
             smarthost_tls: TlsPolicy::Opportunistic,
             routes: Vec::new(),
             accounts: Vec::new(),
+            rewrite: Rules::default(),
+            trusted_users: Vec::new(),
             default_user: "nobody".to_owned(),
             service_user: "smtputils".to_owned(),
             message_size: 50 << 20,
@@ -254,7 +267,10 @@ impl Default for Config {
             delay_notice: Duration::from_secs(4 * 3600),
             history_days: 30,
             return_limit: 50 << 10,
+            notices: Notices::default(),
+            queue: Queue::default(),
             mailq_total: true,
+            mailq_private: false,
             log: LogTo::Auto,
             dns: Dns::default(),
             delivery: Delivery::default(),

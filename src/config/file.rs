@@ -1,15 +1,15 @@
 //! One configuration file: TOML to settings, with positions.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::access::{ACCESS_KEYS, ACCOUNT_KEYS, PartAccount, PartRoute};
-use super::keys::{KEYS, Key, ROUTE_KEYS};
-use super::slot::{Slot, expected};
+use super::keys::{self, KEYS, Key, OVERRIDE_KEYS, ROUTE_KEYS};
+use super::slot::{Slot, Wrong, expected};
 use super::{Account, Config, ConfigError};
+use crate::route::rewrite::Override;
 
 /// A file under reading.
 struct File<'a> {
@@ -72,6 +72,12 @@ impl File<'_> {
             (Slot::Accounts(accounts), DeValue::Table(table)) => {
                 self.accounts(accounts, table)?;
             }
+            (Slot::Overrides(overrides), DeValue::Array(items)) => {
+                *overrides = items
+                    .iter()
+                    .map(|item| self.rewrite_override(item))
+                    .collect::<Result<_, _>>()?;
+            }
             (slot, plain) => slot
                 .set(plain)
                 .map_err(|what| self.wrong(value.span(), &what))?,
@@ -85,18 +91,53 @@ impl File<'_> {
         &self,
         item: &Spanned<DeValue<'_>>,
     ) -> Result<crate::route::table::Route, ConfigError> {
+        let mut route = PartRoute::default();
+        let known = with_access("route", &ROUTE_KEYS);
+        self.item(item, "route", &strs(&known), |key, value| {
+            route.set(key, value)
+        })?;
+        route.whole().map_err(|what| self.wrong(item.span(), &what))
+    }
+
+    fn rewrite_override(&self, item: &Spanned<DeValue<'_>>) -> Result<Override, ConfigError> {
+        let known: Vec<String> = KEYS
+            .iter()
+            .filter_map(|key| key.name.strip_prefix("rewrite."))
+            .filter(|name| *name != "override")
+            .map(|name| format!("rewrite.override.{name}"))
+            .chain(OVERRIDE_KEYS.map(str::to_owned))
+            .collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let mut found = Override::default();
+        self.item(item, "rewrite.override", &known, |key, value| {
+            keys::rewrite_override(&mut found, key, value)
+        })?;
+        match found.uid.is_empty() && found.sender.is_empty() {
+            true => Err(self.wrong(item.span(), &expected("uid or sender in every override"))),
+            false => Ok(found),
+        }
+    }
+
+    /// One table of an array of tables, key by key.
+    fn item(
+        &self,
+        item: &Spanned<DeValue<'_>>,
+        section: &str,
+        known: &[&str],
+        mut set: impl FnMut(&str, &DeValue<'_>) -> Result<(), Wrong>,
+    ) -> Result<(), ConfigError> {
         let Some(table) = item.get_ref().as_table() else {
-            let form = expected("a table for each route, [[route]]");
+            let form = expected(&format!("a table for each, [[{section}]]"));
             return Err(self.wrong(item.span(), &form));
         };
-        let mut route = PartRoute::default();
         for (key, value) in table.iter() {
-            self.known(key, "route", &ROUTE_KEYS)?;
-            route
-                .set(key.get_ref(), value.get_ref())
-                .map_err(|what| self.wrong(value.span(), &what))?;
+            let name = format!("{section}.{}", key.get_ref());
+            if !known.contains(&name.as_str()) {
+                return Err(self.unknown(key.span(), &name, known));
+            }
+            set(key.get_ref(), value.get_ref()).map_err(|what| self.wrong(value.span(), &what))?;
         }
-        route.whole().map_err(|what| self.wrong(item.span(), &what))
+        Ok(())
     }
 
     /// Those of a later file replace those of the same name.
@@ -105,44 +146,18 @@ impl File<'_> {
         accounts: &mut Vec<Account>,
         table: &DeTable<'_>,
     ) -> Result<(), ConfigError> {
+        let known = with_access("account", &ACCOUNT_KEYS);
         for (name, item) in table.iter() {
-            let Some(options) = item.get_ref().as_table() else {
-                let form = expected("a table for each account, [account.NAME]");
-                return Err(self.wrong(item.span(), &form));
-            };
             let mut account = PartAccount::default();
-            for (key, value) in options.iter() {
-                self.known(key, "account", &ACCOUNT_KEYS)?;
-                account
-                    .set(key.get_ref(), value.get_ref())
-                    .map_err(|what| self.wrong(value.span(), &what))?;
-            }
+            self.item(item, "account", &strs(&known), |key, value| {
+                account.set(key, value)
+            })?;
             let account = account.whole(name.get_ref());
             let account = account.map_err(|what| self.wrong(item.span(), &what))?;
             accounts.retain(|other| other.name != account.name);
             accounts.push(account);
         }
         Ok(())
-    }
-
-    /// Is this a key of `section`, one of its own or one of a login's?
-    fn known(
-        &self,
-        key: &Spanned<Cow<'_, str>>,
-        section: &str,
-        own: &[&'static str],
-    ) -> Result<(), ConfigError> {
-        let name = format!("{section}.{}", key.get_ref());
-        let shared: Vec<String> = ACCESS_KEYS
-            .iter()
-            .map(|k| format!("{section}.{k}"))
-            .collect();
-        let mut all = own.to_vec();
-        all.extend(shared.iter().map(String::as_str));
-        match all.contains(&name.as_str()) {
-            true => Ok(()),
-            false => Err(self.unknown(key.span(), &name, &all)),
-        }
     }
 
     fn wrong(&self, span: Range<usize>, what: &str) -> ConfigError {
@@ -169,6 +184,17 @@ impl File<'_> {
         let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
         (line, before[line_start..].chars().count() + 1)
     }
+}
+
+/// A section's own keys, and those of a login.
+fn with_access(section: &str, own: &[&str]) -> Vec<String> {
+    let own = own.iter().map(|key| (*key).to_owned());
+    own.chain(ACCESS_KEYS.iter().map(|key| format!("{section}.{key}")))
+        .collect()
+}
+
+fn strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 fn names() -> Vec<&'static str> {

@@ -28,6 +28,7 @@ fn attempt(result: Outcome, status: &str, text: String) -> Attempt {
         address: None,
         route: None,
         tls: None,
+        passed_on: false,
         ms: 0,
     }
 }
@@ -84,9 +85,7 @@ pub fn of_outcome(outcome: &client::Outcome) -> Attempt {
 
 /// Unguessable, never used before: printable, without a comma.
 pub fn nonce() -> std::io::Result<String> {
-    let mut random = [0; 18];
-    getrandom::fill(&mut random).map_err(std::io::Error::other)?;
-    Ok(sasl::encode(&random))
+    Ok(sasl::encode(&crate::sys::random::<18>()?))
 }
 
 /// The same for all recipients of a connection that came to nothing.

@@ -18,7 +18,7 @@
 //! end of the input goes through `step` first, then
 //! [`Client::connection_lost`].
 //!
-//! `types` is what a driver sees; `send` says what is sent and when, `replies`
+//! `types` and `talk` are what a driver sees; `send` says what is sent and when, `replies`
 //! what a reply means; `transaction` holds one message under way, `chunks`
 //! writes BDAT; this file holds the loop and the ends.
 
@@ -31,16 +31,21 @@ use super::command::Command;
 use super::reply::{Enhanced, Reply, ReplyReader};
 use super::sasl;
 
+mod ask;
 mod auth;
 mod chunks;
 mod replies;
 mod send;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod types;
 
+use ask::Asking;
+pub use ask::Question;
 use auth::LogIn;
+pub use talk::{Parameter, ParameterError, Said, Talk, Trace, Until};
 use transaction::Open;
 pub use types::{
     Auth, Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
@@ -59,6 +64,10 @@ pub struct Client {
     expect: VecDeque<Expect>,
     state: State,
     open: Option<Box<Open>>,
+    asking: Asking,
+    /// What the server said to begin with.
+    greeting: Option<Reply>,
+    hello_reply: Option<Reply>,
     settled: Vec<Outcome>,
     /// A [`Step::Done`] is owed.
     done: bool,
@@ -104,6 +113,7 @@ enum Expect {
     Chunk,
     /// The final dot, or the last BDAT.
     End,
+    Asked,
     Quit,
 }
 
@@ -115,7 +125,7 @@ impl Expect {
             Expect::StartTls => Stage::StartTls,
             Expect::Auth | Expect::AuthCancelled => Stage::Auth,
             Expect::Rset | Expect::Mail => Stage::Mail,
-            Expect::Rcpt(_) => Stage::Rcpt,
+            Expect::Rcpt(_) | Expect::Asked => Stage::Rcpt,
             Expect::Data => Stage::Data,
             Expect::Chunk => Stage::Content,
             Expect::End => Stage::EndOfData,
@@ -135,6 +145,9 @@ impl Client {
             expect: VecDeque::from([Expect::Greeting]),
             state: State::Busy,
             open: None,
+            asking: Asking::default(),
+            greeting: None,
+            hello_reply: None,
             settled: Vec::new(),
             done: false,
             dirty: false,
@@ -160,6 +173,7 @@ impl Client {
                 continue;
             }
             self.pump(now);
+            self.pump_questions();
             if self.done || self.state == State::Closed {
                 continue;
             }
@@ -200,6 +214,7 @@ impl Client {
             return;
         }
         if let Some(open) = &mut self.open {
+            open.written += octets.len() as u64;
             let chunks = open.encoder.write(octets, &mut self.out);
             self.expect.extend((0..chunks).map(|_| Expect::Chunk));
         }
@@ -213,6 +228,7 @@ impl Client {
         if let Some(open) = &mut self.open {
             open.ended = true;
             mem::take(&mut open.encoder).finish(&mut self.out);
+            self.settings.talk.tell(&Said::Content(open.written));
             self.expect.push_back(Expect::End);
             self.state = State::Busy;
             self.progress = now;
@@ -307,6 +323,16 @@ impl Client {
         self.failure.as_ref()
     }
 
+    /// The greeting, once it came.
+    pub fn greeting(&self) -> Option<&Reply> {
+        self.greeting.as_ref()
+    }
+
+    /// The latest reply to EHLO or HELO, keywords as they were written.
+    pub fn hello_reply(&self) -> Option<&Reply> {
+        self.hello_reply.as_ref()
+    }
+
     /// What the server offers, after EHLO.
     pub fn caps(&self) -> &Caps {
         &self.caps
@@ -346,6 +372,9 @@ impl Client {
             reply,
             text: text.to_string(),
         };
+        if failure.reply.is_none() {
+            self.settings.talk.note(&failure.text);
+        }
         if let Some(mut open) = self.open.take() {
             let unknown = open.ended && failure.reply.is_none();
             let verdict = if unknown {
@@ -355,6 +384,9 @@ impl Client {
             };
             open.settle_all(&failure.outcome(verdict));
             self.settled = open.into_outcomes();
+            self.done = true;
+        }
+        if self.asking.end() {
             self.done = true;
         }
         self.failure = Some(failure);

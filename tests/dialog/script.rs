@@ -80,6 +80,9 @@ const SETTINGS: &[&str] = &[
     "tls-wish",
     "no-pipelining",
     "chunking",
+    "until",
+    "mail-param",
+    "rcpt-param",
     "login",
     "private",
 ];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Talk;
 use crate::smtp::addr::{Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::{Enhanced, Reply};
@@ -54,6 +55,7 @@ pub struct Settings {
     /// used for BODY=BINARYMIME only.
     pub chunking: bool,
     pub timeouts: Timeouts,
+    pub talk: Talk,
     /// Log in before the first message; without success there is none.
     pub auth: Option<Auth>,
 }
