@@ -486,6 +486,7 @@ impl Engine {
             tls,
             pipelining: true,
             chunking: false,
+            lmtp: false,
             // The proportions of RFC 5321 section 4.5.3.2.
             timeouts: Timeouts {
                 greeting: command,

@@ -7,7 +7,8 @@
 //! next recipient, `!failure VERDICT STAGE STATUS` why the connection ended
 //! (none: it did not fail). Acts: `!lost`, `!wait SECONDS`, `!tls`,
 //! `!tls-failed`. Settings: `!tls-wish must|if-offered`, `!no-pipelining`,
-//! `!chunking`.
+//! `!chunking`, `!lmtp`; `!follow`: the next message is begun behind the last
+//! one's end, `!stream`: and goes out whole.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -59,7 +60,9 @@ struct Player {
     count: usize,
     said: Vec<u8>,
     mail: VecDeque<(Message, Vec<u8>)>,
-    content: Option<Vec<u8>>,
+    content: VecDeque<Vec<u8>>,
+    /// Begin behind the end of another; stream whole transactions.
+    follow: Option<bool>,
     abort: bool,
     outcomes: Vec<Outcome>,
     closed: bool,
@@ -77,6 +80,7 @@ impl Player {
             },
             pipelining: script.setting("no-pipelining").is_none(),
             chunking: script.setting("chunking").is_some(),
+            lmtp: script.setting("lmtp").is_some(),
             timeouts: Timeouts::default(),
         };
         Player {
@@ -87,7 +91,11 @@ impl Player {
             count: 0,
             said: Vec::new(),
             mail: mail(script, "message").iter().map(|m| message(m)).collect(),
-            content: None,
+            content: VecDeque::new(),
+            follow: match script.setting("stream") {
+                Some(_) => Some(true),
+                None => script.setting("follow").map(|_| false),
+            },
             abort: !mail(script, "abort").is_empty(),
             outcomes: Vec::new(),
             closed: false,
@@ -115,6 +123,7 @@ impl Player {
 
     fn run(&mut self, mut input: &[u8]) {
         loop {
+            self.begin_behind();
             let step = self.client.step(&mut input, self.now);
             self.said.extend_from_slice(self.client.output());
             self.client.written(self.client.output().len());
@@ -127,7 +136,7 @@ impl Player {
                 Step::Done => self.outcomes.extend(self.client.take_outcomes()),
                 Step::Ready => match self.mail.pop_front() {
                     Some((message, content)) => {
-                        self.content = Some(content);
+                        self.content.push_back(content);
                         self.client.begin(message, self.now);
                     }
                     None => self.client.quit(self.now),
@@ -137,8 +146,17 @@ impl Player {
         }
     }
 
+    fn begin_behind(&mut self) {
+        while let Some(stream) = self.follow.filter(|_| self.client.may_follow())
+            && let Some((message, content)) = self.mail.pop_front()
+        {
+            self.content.push_back(content);
+            self.client.follow(message, stream, self.now);
+        }
+    }
+
     fn stream(&mut self) {
-        let content = self.content.take().expect("content is asked once");
+        let content = self.content.pop_back().expect("content is asked once");
         match self.cut {
             Cut::Octets => content
                 .chunks(1)

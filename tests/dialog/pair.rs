@@ -55,6 +55,7 @@ fn wishes(pipelining: bool, chunking: bool) -> Wishes {
         tls: TlsWish::IfOffered,
         pipelining,
         chunking,
+        lmtp: false,
         timeouts: Timeouts::default(),
     }
 }

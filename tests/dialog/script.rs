@@ -80,6 +80,9 @@ const SETTINGS: &[&str] = &[
     "tls-wish",
     "no-pipelining",
     "chunking",
+    "lmtp",
+    "follow",
+    "stream",
 ];
 
 impl Script {
