@@ -8,6 +8,7 @@ mod aliases;
 mod file;
 mod host;
 mod keys;
+mod queue;
 mod slot;
 mod value;
 
@@ -24,6 +25,7 @@ use crate::route::transport::{TlsPolicy, Transport};
 pub use aliases::{load_aliases, load_aliases_from};
 pub use host::user_spool;
 pub use keys::{KEYS, Key};
+pub use queue::{Notices, Queue};
 pub use value::{duration_text, parse_duration, parse_size};
 
 /// The system's configuration file.
@@ -66,6 +68,8 @@ pub struct Config {
     pub history_days: u32,
     /// Originals over this go back as headers only, octets.
     pub return_limit: u64,
+    pub notices: Notices,
+    pub queue: Queue,
     /// Print `Total requests:` in `mailq`.
     pub mailq_total: bool,
     pub log: LogTo,
@@ -219,6 +223,8 @@ impl Default for Config {
             delay_notice: Duration::from_secs(4 * 3600),
             history_days: 30,
             return_limit: 50 << 10,
+            notices: Notices::default(),
+            queue: Queue::default(),
             mailq_total: true,
             log: LogTo::Auto,
             dns: Dns::default(),

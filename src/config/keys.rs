@@ -60,6 +60,9 @@ pub const KEYS: &[Key] = keys! {
     "retry.longest" = "\"4h\"", "longest wait", |c| Slot::Duration(&mut c.retry.longest, WAIT);
     "retry.jitter" = "0.1", "share by which a wait may be longer or shorter", |c| Slot::Float(&mut c.retry.jitter, 0.0..=1.0);
     "retry.give_up" = "\"5d\"", "when undelivered mail is returned", |c| Slot::Duration(&mut c.retry.give_up, ANY);
+    "notices.template" = "", "file with the words of notices instead of the built-in ones", |c| Slot::OptionalPath(&mut c.notices.template);
+    "notices.per_hour" = "1000", "notices made in an hour, at most; 0: any number", |c| Slot::Number(&mut c.notices.per_hour, 0..=MOST);
+    "queue.metrics" = "[]", "where a resident runner gives figures to Prometheus", |c| Slot::Listen(&mut c.queue.metrics);
     "dns.servers" = "[]", "name servers instead of the system's", |c| Slot::Servers(&mut c.dns.servers);
     "dns.timeout" = "\"5s\"", "wait for one answer", |c| Slot::Duration(&mut c.dns.timeout, 1..=300);
     "dns.attempts" = "2", "how often a question is sent", |c| Slot::Count(&mut c.dns.attempts, 1..=10);

@@ -43,7 +43,7 @@ use crate::route::transport::Transport;
 use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
 
 pub use explain::{Explanation, explain_route};
-pub use finish::told_of;
+pub use finish::{Told, ToldOf, told_of};
 pub use now::{Delivered, now};
 
 /// How long a run lasts.
@@ -142,6 +142,7 @@ struct Engine {
     runtime: Handle,
     stop: watch::Receiver<bool>,
     parent: Option<Arc<parent::Link>>,
+    notices: notice::Cap,
     /// The first message that the spool's own errors kept from being worked on.
     trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
 }
@@ -171,6 +172,7 @@ impl Engine {
             runtime,
             stop,
             parent,
+            notices: notice::Cap::default(),
             trouble: Mutex::default(),
             config,
         }

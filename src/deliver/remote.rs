@@ -11,7 +11,7 @@ use super::content::{Letter, Unfit};
 use super::hop::{Place, Remote};
 use super::hosts::{Candidate, candidates};
 use super::pool::{Kept, Slot};
-use super::result;
+use super::{notice, result};
 use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
@@ -49,14 +49,9 @@ impl<'a> Batch<'a> {
         targets: &[Target],
         members: &[(u32, Mailbox)],
     ) -> Batch<'a> {
-        let params = |number: u32| {
-            let target = targets.get(number as usize)?;
-            let recipient = envelope.recipients.get(target.recipient as usize)?;
-            Some(recipient.params.clone())
-        };
         let recipients = members
             .iter()
-            .map(|(n, mailbox)| (*n, mailbox.clone(), params(*n).unwrap_or_default()));
+            .map(|(n, mailbox)| (*n, mailbox.clone(), notice::params(envelope, targets, *n)));
         Batch {
             sender: &envelope.sender,
             params: &envelope.params,
@@ -323,12 +318,14 @@ impl Delivery<'_> {
         }
         let ms = result::since(start);
         let tls = kept.session.tls();
+        let passed_on = kept.session.caps().dsn;
         let open = kept.session.is_open();
         for (n, outcome) in chosen.into_iter().zip(&sent.outcomes) {
             let attempt = Attempt {
                 host: Some(kept.host.clone()),
                 address: Some(kept.address.clone()),
                 tls: tls.clone(),
+                passed_on,
                 ms,
                 ..result::of_outcome(outcome)
             };
@@ -495,6 +492,7 @@ impl Engine {
                 content: command.mul_f64(0.6),
                 end_of_data: command.mul_f64(2.0),
             },
+            auth: None,
         }
     }
 }

@@ -158,7 +158,7 @@ pub fn expanded(id: &dyn Display, to: &dyn Display, recipients: usize) {
     table::EXPANDED.tell([Some(id), Some(to), Some(&recipients)]);
 }
 
-/// A bounce or a delay notice (`kind`) was made from `original`.
+/// A notice (`kind`: bounce, delay, success, double) was made from `original`.
 pub fn notice(id: &dyn Display, kind: &str, original: &dyn Display, to: &dyn Display) {
     table::NOTICE.tell([Some(id), Some(&kind), Some(original), Some(to)]);
 }

@@ -16,6 +16,7 @@ use crate::smtp::client::{
     Client, Failure, Message, Outcome, Settings, Stage, Step, TlsWish, Verdict,
 };
 use crate::smtp::reply::Enhanced;
+use crate::smtp::sasl::Mechanism;
 
 /// Octets of content read and handed on at once.
 const CONTENT: usize = 64 * 1024;
@@ -57,7 +58,7 @@ pub struct Sent {
     pub unreadable: Option<io::Error>,
 }
 
-/// A connection past its greeting and EHLO.
+/// A connection past its greeting, EHLO, TLS and login, as far as asked for.
 #[derive(Debug)]
 pub struct Session {
     conn: Option<Conn>,
@@ -114,6 +115,11 @@ impl Session {
     /// Protocol and cipher, or `verified`; `None` in clear.
     pub fn tls(&self) -> Option<String> {
         Some(self.conn.as_ref()?.tls()?.to_string())
+    }
+
+    /// How we are logged in; `None`: not at all.
+    pub fn login(&self) -> Option<Mechanism> {
+        self.client.mechanism()
     }
 
     /// False once the connection can carry no further message.

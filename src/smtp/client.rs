@@ -33,7 +33,9 @@ use std::time::Instant;
 use super::caps::Caps;
 use super::command::Command;
 use super::reply::{Enhanced, Reply, ReplyReader};
+use super::sasl;
 
+mod auth;
 mod chunks;
 mod replies;
 mod send;
@@ -42,9 +44,10 @@ mod tests;
 mod transaction;
 mod types;
 
+use auth::LogIn;
 use transaction::Open;
 pub use types::{
-    Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
+    Auth, Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
 };
 
 /// Chunks of one message sent ahead of their replies.
@@ -74,6 +77,8 @@ pub struct Client {
     dirty: bool,
     /// TLS is on, or was given up.
     tls_settled: bool,
+    inside_tls: bool,
+    log_in: LogIn,
     /// The last time either side made progress.
     progress: Instant,
     failure: Option<Failure>,
@@ -98,6 +103,10 @@ enum Expect {
     Ehlo,
     Helo,
     StartTls,
+    /// AUTH, or a response to a challenge.
+    Auth,
+    /// The `*` that ends an exchange.
+    AuthCancelled,
     Rset,
     Mail,
     Rcpt(usize),
@@ -117,6 +126,7 @@ impl Expect {
             Expect::Greeting => Stage::Greeting,
             Expect::Ehlo | Expect::Helo | Expect::Quit => Stage::Hello,
             Expect::StartTls => Stage::StartTls,
+            Expect::Auth | Expect::AuthCancelled => Stage::Auth,
             Expect::Rset | Expect::Mail => Stage::Mail,
             Expect::Rcpt(_) => Stage::Rcpt,
             Expect::Data => Stage::Data,
@@ -142,6 +152,8 @@ impl Client {
             done: 0,
             surprised: false,
             dirty: false,
+            inside_tls: false,
+            log_in: LogIn::default(),
             progress: now,
             failure: None,
         }
@@ -294,6 +306,7 @@ impl Client {
             self.caps = Caps::default();
             self.reader = ReplyReader::default();
             self.tls_settled = true;
+            self.inside_tls = true;
             self.state = State::Busy;
             self.progress = now;
             self.hello();
@@ -313,6 +326,10 @@ impl Client {
 
     /// The first `n` octets of the output are out. An empty buffer is freed.
     pub fn written(&mut self, n: usize) {
+        if self.is_secret() {
+            let n = n.min(self.out.len());
+            sasl::wipe(self.out.get_mut(..n).unwrap_or_default());
+        }
         if n >= self.out.len() {
             self.out = Vec::new();
         } else {

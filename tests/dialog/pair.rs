@@ -57,6 +57,7 @@ fn wishes(pipelining: bool, chunking: bool) -> Wishes {
         chunking,
         lmtp: false,
         timeouts: Timeouts::default(),
+        auth: None,
     }
 }
 

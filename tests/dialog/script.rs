@@ -83,6 +83,8 @@ const SETTINGS: &[&str] = &[
     "lmtp",
     "follow",
     "stream",
+    "login",
+    "private",
 ];
 
 impl Script {

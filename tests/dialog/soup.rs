@@ -112,6 +112,7 @@ proptest! {
             chunking,
             lmtp: false,
             timeouts: Timeouts::default(),
+            auth: None,
         };
         let mut client = Client::new(settings, now);
         let (mut begun, mut done, mut ended, mut lost) = (0, 0, 0, false);

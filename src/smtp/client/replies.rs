@@ -59,8 +59,11 @@ impl Client {
             (Expect::StartTls, 4 | 5) if self.settings.tls == TlsWish::IfOffered => {
                 self.tls_settled = true;
                 self.state = State::Ready;
+                self.log_in();
             }
             (Expect::StartTls, 4 | 5) => self.no_tls(Some(reply), "the server refused STARTTLS"),
+            (Expect::Auth, 2..=5) => self.auth_answered(reply),
+            (Expect::AuthCancelled, _) => self.auth_cancelled(),
             (Expect::Rset, 2) => {}
             (Expect::Greeting | Expect::Ehlo | Expect::Helo | Expect::Rset, 4 | 5) => {
                 self.surprised = true;
@@ -95,17 +98,18 @@ impl Client {
         }
     }
 
-    /// EHLO or HELO was taken: TLS, if it is wanted, else ready.
+    /// EHLO or HELO was taken: TLS, if it is wanted, then the login.
     fn said_hello(&mut self) {
         self.state = State::Ready;
         if self.tls_settled {
-            return;
-        }
-        if self.caps.starttls {
+            self.log_in();
+        } else if self.caps.starttls {
             self.state = State::Busy;
             self.send(&Command::StartTls, Expect::StartTls);
         } else if self.settings.tls == TlsWish::Must {
             self.no_tls(None, "the server does not offer STARTTLS");
+        } else {
+            self.log_in();
         }
     }
 
@@ -179,7 +183,13 @@ impl Client {
     }
 
     /// Ends a connection that is in step: with QUIT, but no waiting.
-    fn give_up(&mut self, stage: Stage, reply: Option<Reply>, status: Enhanced, why: &str) {
+    pub(super) fn give_up(
+        &mut self,
+        stage: Stage,
+        reply: Option<Reply>,
+        status: Enhanced,
+        why: &str,
+    ) {
         self.send(&Command::Quit, Expect::Quit);
         self.fail(stage, reply, status, why);
     }

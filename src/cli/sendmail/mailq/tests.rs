@@ -62,6 +62,7 @@ fn attempt(target: u32, result: Outcome, text: &str, host: Option<&str>) -> Atte
         address: host.map(|_| "192.0.2.7".to_owned()),
         route: None,
         tls: None,
+        passed_on: false,
         ms: 1,
     }
 }
