@@ -72,7 +72,7 @@ pub const KEYS: &[Key] = keys! {
     "delivery.allow_networks" = "[]", "networks that MX hosts may be in although they are not public", |c| Slot::Networks(&mut c.delivery.allow_networks);
     "delivery.connect_timeout" = "\"30s\"", "wait for a connection", |c| Slot::Duration(&mut c.delivery.connect_timeout, 1..=3600);
     "delivery.command_timeout" = "\"5m\"", "wait for a reply", |c| Slot::Duration(&mut c.delivery.command_timeout, 1..=7200);
-    "serve.listen" = "[]", "addresses to listen on: host:port, tls:host:port", |c| Slot::Listen(&mut c.serve.listen);
+    "serve.listen" = "[]", "places to listen on: host:port, role://host:port, role:/path; see smtp-serve(8)", |c| Slot::Listen(&mut c.serve.listen);
     "serve.relay_from" = "[]", "networks whose clients may send to any domain", |c| Slot::Networks(&mut c.serve.relay_from);
     "serve.users" = "[]", "local parts taken; empty: system users and aliases; \"any\": all", |c| Slot::Words(&mut c.serve.users);
     "serve.max_sessions" = "256", "sessions at once", |c| Slot::Count(&mut c.serve.max_sessions, 1..=MOST);

@@ -18,7 +18,7 @@ use crate::smtp::caps::Caps;
 use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::Reply;
-use crate::smtp::server::{Answer, Hello, Session, Settings, Transaction};
+use crate::smtp::server::{Answer, Hello, Role, Session, Settings, Transaction};
 use crate::spool::{Envelope, Id, Origin, Recipient, Spool};
 
 /// Unknown recipients of a session before it is sent away (R3).
@@ -49,9 +49,10 @@ pub struct Caller {
 }
 
 /// What a session is like by the configuration.
-pub fn settings(config: &Config, local: bool, starttls: bool) -> Arc<Settings> {
+pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc<Settings> {
     let serve = &config.serve;
     Arc::new(Settings {
+        role,
         hostname: config.hostname.clone(),
         caps: Caps {
             pipelining: true,

@@ -12,7 +12,7 @@ use smtputils::smtp::client::{
     Client, Message, Outcome, Settings as Wishes, Step as ClientStep, Timeouts, TlsWish, Verdict,
 };
 use smtputils::smtp::param::{MailParams, RcptParams};
-use smtputils::smtp::server::{Answer, Ask, Session, Settings, Step};
+use smtputils::smtp::server::{Answer, Ask, Role, Session, Settings, Step};
 
 use super::memory;
 
@@ -37,6 +37,7 @@ struct Pair {
 
 fn settings() -> Settings {
     Settings {
+        role: Role::Mx,
         hostname: "mx.example.org".into(),
         caps: memory::caps(),
         local: false,
