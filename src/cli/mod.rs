@@ -14,6 +14,7 @@ pub mod send;
 pub mod sendmail;
 pub mod serve;
 pub mod submit;
+pub mod trace;
 pub mod verify;
 pub mod words;
 

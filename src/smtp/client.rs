@@ -22,7 +22,7 @@
 //! before the last one is `Done`: its commands go out behind the final dot, and
 //! the replies to both are read together. Outcomes come in the order of begin.
 //!
-//! `types` is what a driver sees; `send` says what is sent and when, `replies`
+//! `types` and `talk` are what a driver sees; `send` says what is sent and when, `replies`
 //! what a reply means; `transaction` holds one message under way, `chunks`
 //! writes BDAT; this file holds the loop and the ends.
 
@@ -39,12 +39,14 @@ mod auth;
 mod chunks;
 mod replies;
 mod send;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod types;
 
 use auth::LogIn;
+pub use talk::{Parameter, ParameterError, Said, Talk, Trace, Until};
 use transaction::Open;
 pub use types::{
     Auth, Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
@@ -252,6 +254,7 @@ impl Client {
             return;
         }
         if let Some(open) = self.open.back_mut() {
+            open.written += octets.len() as u64;
             let chunks = open.encoder.write(octets, &mut self.out);
             open.owed += chunks;
             self.expect.extend((0..chunks).map(|_| Expect::Chunk));
@@ -265,6 +268,8 @@ impl Client {
         }
         if let Some(open) = self.open.back_mut() {
             open.ended = true;
+            let written = open.written;
+            self.settings.talk.tell(&Said::Content(written));
             self.state = State::Busy;
             self.progress = now;
             self.end_content();
@@ -385,19 +390,16 @@ impl Client {
     /// Takes away what is over, oldest first: all is sent, and every reply is
     /// there.
     fn settle(&mut self) {
-        let is_over =
-            |open: &mut Box<Open>| open.next == transaction::Next::Replies && open.owed == 0;
-        let is_sending = matches!(self.state, State::Content);
-        while let Some(open) = self.open.pop_front_if(|open| is_over(open)) {
-            if is_sending && self.open.is_empty() {
-                self.open.push_front(open);
-                return;
-            }
-            self.settled.push_back(open.into_outcomes());
+        let is_over = |open: &Box<Open>| open.next == transaction::Next::Replies && open.owed == 0;
+        // The last one may have nothing owed because its content is on its way.
+        let kept = usize::from(self.state == State::Content);
+        while self.open.len() > kept && self.open.front().is_some_and(is_over) {
+            let over = self.open.pop_front();
+            self.settled.extend(over.map(|open| open.into_outcomes()));
             self.done += 1;
-            if self.open.is_empty() && self.state == State::Busy {
-                self.state = State::Ready;
-            }
+        }
+        if self.open.is_empty() && self.state == State::Busy {
+            self.state = State::Ready;
         }
     }
 
@@ -414,6 +416,9 @@ impl Client {
             reply,
             text: text.to_string(),
         };
+        if failure.reply.is_none() {
+            self.settings.talk.note(&failure.text);
+        }
         for (n, mut open) in mem::take(&mut self.open).into_iter().enumerate() {
             // A reply is the answer to the first; what the server made of those
             // behind it is not known.

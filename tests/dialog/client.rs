@@ -8,6 +8,7 @@
 //! (none: it did not fail). `!login USER PASSWORD [MECHANISM ...]` logs in, with
 //! the nonce `rOprNGfwEbeRWgbNEkqO`; `!private`: the connection stays on this host. Acts: `!lost`, `!wait SECONDS`, `!tls`,
 //! `!tls-failed`. Settings: `!tls-wish must|if-offered`, `!no-pipelining`,
+//! `!until`, `!mail-param`, `!rcpt-param`,
 //! `!chunking`, `!lmtp`; `!follow`: the next message is begun behind the last
 //! one's end, `!stream`: and goes out whole.
 
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use smtputils::smtp::addr::{Mailbox, ReversePath};
 use smtputils::smtp::client::{
-    Auth, Client, Message, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
+    Auth, Client, Message, Outcome, Settings, Stage, Step, Talk, Timeouts, TlsWish, Until, Verdict,
 };
 use smtputils::smtp::param::{Body, MailParams, RcptParams};
 use smtputils::smtp::reply::Enhanced;
@@ -89,6 +90,22 @@ struct Player {
     closed: bool,
 }
 
+/// `!until STAGE`, `!mail-param WORD`, `!rcpt-param WORD`.
+fn talk(script: &Script) -> Talk {
+    let own = |word| script.setting(word).map(|text| text.parse().unwrap());
+    Talk {
+        trace: None,
+        until: script.setting("until").map(|stage| match stage {
+            "mail" => Until::Mail,
+            "rcpt" => Until::Rcpt,
+            "data" => Until::Data,
+            other => panic!("{other}"),
+        }),
+        mail: own("mail-param").into_iter().collect(),
+        rcpt: own("rcpt-param").into_iter().collect(),
+    }
+}
+
 impl Player {
     fn new(script: &Script, cut: Cut) -> Player {
         let now = Instant::now();
@@ -103,6 +120,7 @@ impl Player {
             chunking: script.setting("chunking").is_some(),
             lmtp: script.setting("lmtp").is_some(),
             timeouts: Timeouts::default(),
+            talk: talk(script),
             auth: script.setting("login").map(|text| login(script, text)),
         };
         Player {

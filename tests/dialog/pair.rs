@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use smtputils::smtp::addr::{Mailbox, ReversePath};
 use smtputils::smtp::client::{
-    Client, Message, Outcome, Settings as Wishes, Step as ClientStep, Timeouts, TlsWish, Verdict,
+    Client, Message, Outcome, Settings as Wishes, Step as ClientStep, Talk, Timeouts, TlsWish,
+    Verdict,
 };
 use smtputils::smtp::param::{MailParams, RcptParams};
 use smtputils::smtp::server::{Answer, Ask, Role, Session, Settings, Step};
@@ -58,6 +59,7 @@ fn wishes(pipelining: bool, chunking: bool) -> Wishes {
         chunking,
         lmtp: false,
         timeouts: Timeouts::default(),
+        talk: Talk::default(),
         auth: None,
     }
 }

@@ -83,6 +83,9 @@ const SETTINGS: &[&str] = &[
     "lmtp",
     "follow",
     "stream",
+    "until",
+    "mail-param",
+    "rcpt-param",
     "login",
     "private",
 ];

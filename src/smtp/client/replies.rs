@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::transaction::by_class;
-use super::{Client, Expect, Stage, State, TlsWish, Verdict};
+use super::{Client, Expect, Said, Stage, State, TlsWish, Until, Verdict};
 use crate::smtp::caps::Caps;
 use crate::smtp::command::Command;
 use crate::smtp::reply::{Enhanced, Reply};
@@ -23,6 +23,7 @@ impl Client {
             }
         };
         self.progress = now;
+        self.settings.talk.tell(&Said::Heard(&reply));
         let expect = self.expect.pop_front();
         if expect.is_some()
             && let Some(open) = self.open.front_mut()
@@ -69,12 +70,17 @@ impl Client {
                 self.surprised = true;
                 self.give_up(expect.stage(), Some(reply), PROTOCOL, "");
             }
+            (Expect::Mail, 2) if self.settings.talk.ends_at(Until::Mail) => {
+                self.decide(expect.stage(), reply);
+            }
             (Expect::Mail, 2) | (Expect::Chunk, 2) => {}
             (Expect::Rcpt(n), 2 | 4 | 5) => {
+                let is_last = self.settings.talk.ends_at(Until::Rcpt);
                 if let Some(open) = self.open.front_mut() {
-                    open.rcpt_answered(n, reply);
+                    open.rcpt_answered(n, reply, is_last);
                 }
             }
+            (Expect::Data, 3) if self.settings.talk.ends_at(Until::Data) => self.cut(reply),
             (Expect::Data, 3) => self.go_ahead(),
             (Expect::End, 2) => {
                 // With another behind it, MAIL was said again already.
@@ -141,6 +147,14 @@ impl Client {
             true => self.state = State::Content,
             false => self.end_content(),
         }
+    }
+
+    /// DATA was all that was asked for. No command can follow it but content, so
+    /// the connection ends here.
+    fn cut(&mut self, reply: Reply) {
+        self.decide(Stage::Data, reply);
+        let why = "cut before the content, as asked for";
+        self.fail(Stage::Data, None, Enhanced(4, 3, 0), why);
     }
 
     /// The same verdict for every recipient not settled.

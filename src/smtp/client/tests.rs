@@ -13,6 +13,7 @@ fn settings(chunking: bool) -> Settings {
         chunking,
         lmtp: false,
         timeouts: Timeouts::default(),
+        talk: Talk::default(),
         auth: None,
     }
 }

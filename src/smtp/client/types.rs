@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Talk;
 use crate::smtp::addr::{Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::{Enhanced, Reply};
@@ -56,6 +57,7 @@ pub struct Settings {
     /// LMTP (RFC 2033): LHLO, and a reply for each recipient after the content.
     pub lmtp: bool,
     pub timeouts: Timeouts,
+    pub talk: Talk,
     /// Log in before the first message; without success there is none.
     pub auth: Option<Auth>,
 }
