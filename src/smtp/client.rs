@@ -390,10 +390,10 @@ impl Client {
     /// Takes away what is over, oldest first: all is sent, and every reply is
     /// there.
     fn settle(&mut self) {
-        let is_over = |open: &Box<Open>| open.next == transaction::Next::Replies && open.owed == 0;
+        let is_over = |open: &Open| open.next == transaction::Next::Replies && open.owed == 0;
         // The last one may have nothing owed because its content is on its way.
         let kept = usize::from(self.state == State::Content);
-        while self.open.len() > kept && self.open.front().is_some_and(is_over) {
+        while self.open.len() > kept && self.open.front().is_some_and(|open| is_over(open)) {
             let over = self.open.pop_front();
             self.settled.extend(over.map(|open| open.into_outcomes()));
             self.done += 1;
