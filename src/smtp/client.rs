@@ -35,6 +35,7 @@ use super::command::Command;
 use super::reply::{Enhanced, Reply, ReplyReader};
 use super::sasl;
 
+mod ask;
 mod auth;
 mod chunks;
 mod replies;
@@ -45,6 +46,8 @@ mod tests;
 mod transaction;
 mod types;
 
+use ask::Asking;
+pub use ask::Question;
 use auth::LogIn;
 pub use talk::{Parameter, ParameterError, Said, Talk, Trace, Until};
 use transaction::Open;
@@ -75,6 +78,10 @@ pub struct Client {
     done: usize,
     /// A transaction did not go as it should: none is begun behind another.
     surprised: bool,
+    asking: Asking,
+    /// What the server said to begin with.
+    greeting: Option<Reply>,
+    hello_reply: Option<Reply>,
     /// RSET is owed before the next MAIL.
     dirty: bool,
     /// TLS is on, or was given up.
@@ -119,6 +126,7 @@ enum Expect {
     End,
     /// The same by LMTP: one for each recipient that was taken.
     EndOf(usize),
+    Asked,
     Quit,
 }
 
@@ -130,7 +138,7 @@ impl Expect {
             Expect::StartTls => Stage::StartTls,
             Expect::Auth | Expect::AuthCancelled => Stage::Auth,
             Expect::Rset | Expect::Mail => Stage::Mail,
-            Expect::Rcpt(_) => Stage::Rcpt,
+            Expect::Rcpt(_) | Expect::Asked => Stage::Rcpt,
             Expect::Data => Stage::Data,
             Expect::Chunk => Stage::Content,
             Expect::End | Expect::EndOf(_) => Stage::EndOfData,
@@ -153,6 +161,9 @@ impl Client {
             settled: VecDeque::new(),
             done: 0,
             surprised: false,
+            asking: Asking::default(),
+            greeting: None,
+            hello_reply: None,
             dirty: false,
             inside_tls: false,
             log_in: LogIn::default(),
@@ -177,6 +188,7 @@ impl Client {
                 continue;
             }
             self.pump(now);
+            self.pump_questions();
             if self.done > 0 || self.state == State::Closed {
                 continue;
             }
@@ -370,6 +382,16 @@ impl Client {
         self.failure.as_ref()
     }
 
+    /// The greeting, once it came.
+    pub fn greeting(&self) -> Option<&Reply> {
+        self.greeting.as_ref()
+    }
+
+    /// The latest reply to EHLO or HELO, keywords as they were written.
+    pub fn hello_reply(&self) -> Option<&Reply> {
+        self.hello_reply.as_ref()
+    }
+
     /// What the server offers, after EHLO.
     pub fn caps(&self) -> &Caps {
         &self.caps
@@ -429,6 +451,9 @@ impl Client {
             };
             open.settle_all(&failure.outcome(verdict));
             self.settled.push_back(open.into_outcomes());
+            self.done += 1;
+        }
+        if self.asking.end() {
             self.done += 1;
         }
         self.failure = Some(failure);

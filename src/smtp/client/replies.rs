@@ -46,16 +46,24 @@ impl Client {
 
     fn take(&mut self, expect: Expect, reply: Reply, input: &mut &[u8]) {
         match (expect, reply.code / 100) {
-            (Expect::Greeting, 2) => self.hello(),
+            (Expect::Greeting, 2) => {
+                self.greeting = Some(reply);
+                self.hello();
+            }
             (Expect::Ehlo, 2) => {
                 self.caps = Caps::parse(&reply);
+                self.hello_reply = Some(reply);
                 self.said_hello();
             }
             (Expect::Ehlo, 5) if !self.settings.lmtp => {
                 let name = self.settings.hello.clone();
                 self.send(&Command::Helo(name), Expect::Helo);
             }
-            (Expect::Helo, 2) => self.said_hello(),
+            (Expect::Helo, 2) => {
+                self.hello_reply = Some(reply);
+                self.said_hello();
+            }
+            (Expect::Asked, 2 | 4 | 5) => self.asking.answered(reply),
             (Expect::StartTls, 2) => self.start_tls(input),
             (Expect::StartTls, 4 | 5) if self.settings.tls == TlsWish::IfOffered => {
                 self.tls_settled = true;

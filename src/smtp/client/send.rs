@@ -35,7 +35,7 @@ impl Client {
         }
     }
 
-    fn try_send(
+    pub(super) fn try_send(
         &mut self,
         command: &Command,
         utf8: bool,
@@ -129,7 +129,7 @@ impl Client {
         }
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let group = self.settings.pipelining && self.caps.pipelining;
         self.expect.is_empty()
             || (group && self.expect.len() < WINDOW && self.out.len() < OUTPUT_BOUND)
