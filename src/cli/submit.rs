@@ -281,7 +281,7 @@ fn addressed(
     recipients: Vec<Mailbox>,
 ) -> Envelope {
     let mut params = plan.params.clone();
-    params.smtputf8 = sender.mailbox().is_some_and(Mailbox::needs_utf8)
+    params.smtputf8 |= sender.mailbox().is_some_and(Mailbox::needs_utf8)
         || recipients.iter().any(Mailbox::needs_utf8);
     let mut words = vec![
         ("uid".to_owned(), caller.uid.to_string()),

@@ -25,7 +25,7 @@ pub fn submit(tool: &str, args: &Args) -> Done {
     }
     submit::check_input()?;
     let config = super::load(args)?;
-    super::open_log(&config, args.tag.as_deref());
+    super::open_log(&config, args);
     let plan = plan(tool, args, &config)?;
     let spool = submit::open_spool(&config)?;
     let caller = Caller::real();
@@ -116,7 +116,10 @@ fn plan(tool: &str, args: &Args, config: &Config) -> Result<Plan, Stop> {
 /// `-B`, `-R`, `-V`: a value that is not known is told and ignored, because
 /// callers pass what some other program took.
 fn mail_params(tool: &str, args: &Args) -> MailParams {
-    let mut params = MailParams::default();
+    let mut params = MailParams {
+        smtputf8: args.smtputf8,
+        ..MailParams::default()
+    };
     if let Some(value) = &args.body {
         match value.to_ascii_uppercase().as_bytes() {
             b"7BIT" => params.body = Some(Body::SevenBit),
