@@ -3,6 +3,7 @@
 
 mod args;
 mod attempt;
+mod dead_letter;
 mod mailq;
 mod message;
 mod newaliases;

@@ -200,6 +200,33 @@ fn error_modes_m_and_e_send_to_the_good_and_bounce_the_bad() {
     }
 }
 
+/// Section 6: what is found wrong after the input was read goes back too.
+#[test]
+fn a_message_as_a_whole_goes_back_by_mail() {
+    for (mode, expected) in [("-oem", 69), ("-oee", 0), ("-oep", 69)] {
+        let sandbox = Sandbox::new();
+        sandbox.configure("message_size = 1024");
+        let long = format!("Subject: too long\n\n{}", "a line\n".repeat(400));
+        let output = sandbox.sendmail(&["-odq", mode, "-fme@d.example", "x", "y"], long);
+        assert_eq!(status(&output), expected, "{}", stderr(&output));
+        let queued = sandbox.queued();
+        if mode == "-oep" {
+            assert!(queued.is_empty());
+            continue;
+        }
+        assert_eq!((queued.len(), queued[0].sender()), (1, "<>".to_owned()));
+        let text = queued[0].text();
+        for word in [
+            "x@o.example",
+            "y@o.example",
+            "message_size",
+            "Subject: too long",
+        ] {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+}
+
 #[test]
 fn error_mode_q_says_nothing() {
     let sandbox = Sandbox::new();
