@@ -22,8 +22,10 @@ use crate::class::{Class, Classify};
 use crate::route::network::Network;
 use crate::route::retry::Schedule;
 use crate::route::rewrite::Rules;
+use crate::route::senders::Senders;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
+use crate::smtp::sasl::Mechanism;
 
 pub use aliases::{load_aliases, load_aliases_from};
 pub use host::user_spool;
@@ -87,6 +89,7 @@ pub struct Config {
     pub dns: Dns,
     pub delivery: Delivery,
     pub serve: Serve,
+    pub auth: Auth,
     pub tls: Tls,
     /// Settings of the files and the command line, with their places.
     set: Vec<(String, String)>,
@@ -154,6 +157,23 @@ pub struct Serve {
     pub min_rate: u64,
     /// Free space below which mail is refused with 452 4.3.1, octets.
     pub reserve: u64,
+}
+
+/// Who may log in at the server; at most one source of users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Auth {
+    /// Our own file (`smtp-serve passwd`).
+    pub users: Option<PathBuf>,
+    /// Dovecot's socket (auth-client).
+    pub dovecot: Option<PathBuf>,
+    /// A program and its words; empty: none.
+    pub program: Vec<String>,
+    /// Offered; empty: what the source can, CRAM-MD5 aside.
+    pub mechanisms: Vec<Mechanism>,
+    /// Wait after a failed login.
+    pub delay: Duration,
+    /// By user, or `*` for the others: senders that they may use; `None`: any.
+    pub senders: Option<Senders>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -275,6 +295,7 @@ impl Default for Config {
             dns: Dns::default(),
             delivery: Delivery::default(),
             serve: Serve::default(),
+            auth: Auth::default(),
             tls: Tls::default(),
             set: Vec::new(),
         }
@@ -300,6 +321,19 @@ impl Default for Delivery {
             allow_networks: Vec::new(),
             connect_timeout: Duration::from_secs(30),
             command_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Auth {
+        Auth {
+            users: None,
+            dovecot: None,
+            program: Vec::new(),
+            mechanisms: Vec::new(),
+            delay: Duration::from_secs(1),
+            senders: None,
         }
     }
 }

@@ -92,6 +92,12 @@ pub const KEYS: &[Key] = keys! {
     "serve.command_timeout" = "\"5m\"", "wait for a command or for more of a message", |c| Slot::Duration(&mut c.serve.command_timeout, 1..=7200);
     "serve.min_rate" = "500", "least octets a second of a message; 0: any", |c| Slot::Size(&mut c.serve.min_rate, 0..=1 << 30);
     "serve.reserve" = "\"64M\"", "free space below which mail is refused for now", |c| Slot::Size(&mut c.serve.reserve, 0..=OCTETS);
+    "auth.users" = "", "file of users who may log in, see smtp-serve passwd", |c| Slot::OptionalPath(&mut c.auth.users);
+    "auth.dovecot" = "", "Dovecot's socket: its users may log in", |c| Slot::OptionalPath(&mut c.auth.dovecot);
+    "auth.program" = "[]", "program that knows the users, and its arguments", |c| Slot::Command(&mut c.auth.program);
+    "auth.mechanisms" = "[]", "mechanisms offered; empty: what the users' source can, but CRAM-MD5", |c| Slot::Mechanisms(&mut c.auth.mechanisms);
+    "auth.delay" = "\"1s\"", "wait after a failed login, growing", |c| Slot::Duration(&mut c.auth.delay, 0..=60);
+    "auth.senders" = "", "senders that a user may use: user = [addresses or domains]", |c| Slot::Senders(&mut c.auth.senders);
     "tls.certificate" = "", "the server's certificate chain, PEM", |c| Slot::OptionalPath(&mut c.tls.certificate);
     "tls.key" = "", "the key to it, PEM", |c| Slot::OptionalPath(&mut c.tls.key);
     "tls.ca_file" = "", "trusted roots instead of the system's, PEM", |c| Slot::OptionalPath(&mut c.tls.ca_file);

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::access::access_text;
+use super::access::{access_text, command};
 use super::value::{duration_text, parse_duration, parse_size, size_text};
 use super::{Account, LogTo, keys};
 use crate::route::network::Network;
 use crate::route::rewrite::Override;
-use crate::route::table::Route;
+use crate::route::senders::Senders;
+use crate::route::table::{Route, pattern};
 use crate::route::transport::{TlsPolicy, Transport};
+use crate::smtp::sasl::Mechanism;
 use crate::smtp::addr::Mailbox;
 
 /// A setting in its place in the configuration, by type.
@@ -48,6 +50,11 @@ pub enum Slot<'a> {
     Servers(&'a mut Vec<SocketAddr>),
     Listen(&'a mut Vec<String>),
     Log(&'a mut LogTo),
+    /// A program and its words.
+    Command(&'a mut Vec<String>),
+    Mechanisms(&'a mut Vec<Mechanism>),
+    /// A table: a user's name and what it may send as.
+    Senders(&'a mut Option<Senders>),
     Tls(&'a mut TlsPolicy),
     Local(&'a mut Transport),
     Smarthost(&'a mut Option<Route>),
@@ -94,6 +101,9 @@ impl Slot<'_> {
             Slot::Servers(s) => *s = list(value, |v| keys::server(text(v)?))?,
             Slot::Listen(s) => *s = list(value, |v| keys::listen(text(v)?))?,
             Slot::Log(s) => *s = log(text(value)?)?,
+            Slot::Command(s) => *s = command(value)?,
+            Slot::Mechanisms(s) => *s = list(value, |v| keys::parsed(text(v)?))?,
+            Slot::Senders(s) => *s = Some(senders(value)?),
             Slot::Tls(s) => *s = keys::smarthost_tls(text(value)?)?,
             Slot::Local(s) => *s = keys::local(text(value)?)?,
             Slot::Smarthost(s) => *s = Some(keys::smarthost(text(value)?)?),
@@ -129,6 +139,9 @@ impl Slot<'_> {
             Slot::Networks(s) => array(s),
             Slot::Servers(s) => array(s),
             Slot::Log(s) => quoted(log_name(*s)),
+            Slot::Command(s) => array(s),
+            Slot::Mechanisms(s) => array(s),
+            Slot::Senders(s) => s.as_ref().map_or(String::new(), senders_text),
             Slot::Tls(s) => quoted(s),
             Slot::Local(s) => quoted(s),
             Slot::Smarthost(s) => s.as_ref().map_or(String::new(), |r| quoted(&r.transport)),
@@ -304,6 +317,27 @@ pub fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     plain
         .then_some(path)
         .ok_or_else(|| expected("an absolute path"))
+}
+
+fn senders(value: &DeValue<'_>) -> Result<Senders, Wrong> {
+    let form = || expected("a table: user = [\"address\", \"domain\" or \"*\"]");
+    let table = value.as_table().ok_or_else(form)?;
+    let mut senders = Senders::default();
+    for (user, patterns) in table {
+        let patterns = list(patterns.get_ref(), |v| {
+            pattern(text(v)?).map_err(|_| expected("a domain, .domain, user@domain or *"))
+        })?;
+        senders.0.insert(user.get_ref().to_string(), patterns);
+    }
+    Ok(senders)
+}
+
+fn senders_text(senders: &Senders) -> String {
+    let one = |(user, patterns): (&String, &Vec<String>)| {
+        format!("{} = {}", quoted(user), array(patterns))
+    };
+    let all: Vec<String> = senders.0.iter().map(one).collect();
+    format!("{{ {} }}", all.join(", "))
 }
 
 fn network(value: &DeValue<'_>) -> Result<Network, Wrong> {

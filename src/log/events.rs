@@ -43,6 +43,31 @@ pub fn disconnected(client: &dyn Display, messages: u64, lasted: Duration, error
     ]);
 }
 
+/// A client logged in.
+pub fn authenticated(client: &dyn Display, user: &str, mechanism: &str) {
+    table::AUTHENTICATED.tell([Some(client), Some(&user), Some(&mechanism)]);
+}
+
+/// A client gave a wrong user name or password.
+pub fn auth_failed(client: &dyn Display, mechanism: &str) {
+    table::AUTH_FAILED.tell([Some(client), Some(&mechanism)]);
+}
+
+/// Logins cannot be checked: nobody gets in until that is mended.
+pub fn auth_unavailable(error: &str) {
+    table::AUTH_UNAVAILABLE.tell([Some(&error)]);
+}
+
+/// We logged in at a next hop.
+pub fn login(host: &str, user: &str, mechanism: &str) {
+    table::LOGIN.tell([Some(&host), Some(&user), Some(&mechanism)]);
+}
+
+/// A next hop did not let us in, or there is no password: its mail waits.
+pub fn login_failed(host: &str, user: &str, error: &str) {
+    table::LOGIN_FAILED.tell([Some(&host), Some(&user), Some(&error)]);
+}
+
 /// A message came over SMTP and is on stable storage.
 pub fn received(
     id: &dyn Display,

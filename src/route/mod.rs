@@ -8,6 +8,7 @@ pub mod mx;
 pub mod network;
 pub mod retry;
 pub mod rewrite;
+pub mod senders;
 pub mod table;
 pub mod transport;
 

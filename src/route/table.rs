@@ -75,6 +75,11 @@ pub fn matches(pattern: &str, mailbox: &Mailbox) -> bool {
     Subject::of(mailbox).is_some_and(|subject| subject.matches(pattern))
 }
 
+/// Does one of these patterns take the address?
+pub fn fits(patterns: &[String], address: &Mailbox) -> bool {
+    Subject::of(address).is_some_and(|subject| patterns.iter().any(|p| subject.matches(p)))
+}
+
 /// An address as patterns see it.
 struct Subject {
     address: String,

@@ -4,6 +4,11 @@
 //! whole exchange to Dovecot. All of it may block: a login takes tens of
 //! milliseconds of work on purpose, and others may be slow.
 
+pub mod door;
+mod dovecot;
+mod program;
+pub mod users;
+
 use std::net::IpAddr;
 use std::time::Duration;
 

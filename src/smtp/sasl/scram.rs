@@ -105,6 +105,20 @@ impl Keys {
         Some((client, keys))
     }
 
+    /// For a user who does not exist: a salt that is the same at each try and tells
+    /// nothing, and keys that no proof fits.
+    pub fn made_up(hash: Hash, secret: &[u8], user: &str, salt: usize, iterations: u32) -> Keys {
+        let from = |what: &str| hash.hmac(secret, format!("{what} of {user}").as_bytes());
+        let mut made = from("salt");
+        made.truncate(salt);
+        Keys {
+            iterations,
+            salt: made,
+            stored: from("key").into(),
+            server: from("signature").into(),
+        }
+    }
+
     /// The server's signature.
     pub(super) fn sign(&self, hash: Hash, message: &str) -> Secret {
         hash.hmac(self.server.octets(), message.as_bytes()).into()
