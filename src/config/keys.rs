@@ -192,6 +192,30 @@ pub fn route(
     Ok(())
 }
 
+/// Everything by one transport, as an operator wants it for a message: with the
+/// options of the configured route of that transport, if there is one.
+pub fn route_to(config: &Config, text: &str) -> Result<Route, Wrong> {
+    let transport: Transport = parsed(text)?;
+    if matches!(transport, Transport::Maildir(_) | Transport::Mbox(_)) {
+        return Err(expected("a transport that is not a local mailbox"));
+    }
+    let mut known = config.routes.iter().chain(&config.smarthost);
+    if let Some(known) = known.find(|route| route.transport == transport) {
+        let matches = vec!["*".to_owned()];
+        return Ok(Route {
+            matches,
+            ..known.clone()
+        });
+    }
+    let route = PartRoute {
+        matches: vec!["*".to_owned()],
+        transport: Some(transport),
+        unsaid_tls: unsaid_tls(text),
+        ..PartRoute::default()
+    };
+    route.whole()
+}
+
 /// A `[[route]]` while it is read.
 #[derive(Default)]
 pub struct PartRoute {

@@ -81,9 +81,8 @@ impl<'s> Job<'_, 's> {
             let members = plan.lists.entry(owner.clone()).or_default();
             return members.push((number, mailbox));
         }
-        // `hold:` routes catch a message once: one that was released goes on.
-        let table = self.engine.table(self.state.was_released());
-        plan.add(table, number, &target.to);
+        let table = self.engine.table_for(self.state);
+        plan.add(&table, number, &target.to);
     }
 
     fn remotes(&self, groups: Groups) {
