@@ -67,6 +67,9 @@ _smtp__queue() {
             smtp__queue,show)
                 cmd="smtp__queue__subcmd__show"
                 ;;
+            smtp__queue,stats)
+                cmd="smtp__queue__subcmd__stats"
+                ;;
             *)
                 ;;
         esac
@@ -74,7 +77,7 @@ _smtp__queue() {
 
     case "${cmd}" in
         smtp__queue)
-            opts="-h -V --config --spool --no-progress --help --version list show cat explain run deliver hold release retry remove restore bounce expire reroute route setup config"
+            opts="-h -V --config --spool --no-progress --help --version list show cat explain stats run deliver hold release retry remove restore bounce expire reroute route setup config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -648,7 +651,7 @@ _smtp__queue() {
             return 0
             ;;
         smtp__subcmd__queue__subcmd__run)
-            opts="-h --watch --drain --all --id --sender --recipient --domain --reason --age --size --state --config --spool --no-progress --help"
+            opts="-h --watch --drain --all --id --trace --sender --recipient --domain --reason --age --size --state --config --spool --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -730,6 +733,32 @@ _smtp__queue() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__subcmd__queue__subcmd__stats)
+            opts="-h --by --json --config --spool --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -W "destination reason state" -- "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -33,6 +33,7 @@ complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "list" -d 'Lis
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "show" -d 'Show a message\'s envelope and state'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "cat" -d 'Print a message'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "explain" -d 'Tell what happened to a message and what will'
+complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "stats" -d 'Count the queue by destination, reason or state, and age'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "run" -d 'Deliver what is due'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "deliver" -d 'Deliver one message from standard input, without the queue'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "hold" -d 'Stop trying until released'
@@ -84,6 +85,14 @@ complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand explain" -l spool 
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand explain" -l json -d 'One JSON object a message'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand explain" -l no-progress -d 'No progress bar on long work'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand stats" -l by -d 'One line for each: destination, reason, or state' -r -f -a "destination\t''
+reason\t''
+state\t''"
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand stats" -l config -d 'Configuration file instead of the usual ones' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand stats" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand stats" -l json -d 'One JSON object a line'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand stats" -l no-progress -d 'No progress bar on long work'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand stats" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l id -d 'Only this message, due or not (may be repeated)' -r
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l sender -d 'Only messages whose sender holds this text' -r
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l recipient -d 'Only messages with a recipient that holds this text' -r
@@ -101,6 +110,7 @@ complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l spool -d '
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l watch -d 'Stay, and deliver what comes (a service)'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l drain -d 'Stay until nothing is left in the queue'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l all -d 'Try messages that are not yet due as well'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l trace -d 'Show each dialogue with a server on stderr, secrets masked'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l no-progress -d 'No progress bar on long work'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l config -d 'Configuration file instead of the usual ones' -r -F

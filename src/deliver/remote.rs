@@ -16,7 +16,7 @@ use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
 use crate::smtp::addr::{Domain, Mailbox, ReversePath};
-use crate::smtp::client::{Message, Needs, Settings, Timeouts, TlsWish, Verdict};
+use crate::smtp::client::{Message, Needs, Settings, Timeouts, TlsWish, Until, Verdict};
 use crate::smtp::param::{Body, MailParams, RcptParams};
 use crate::spool::{Attempt, Envelope, Outcome, Target};
 
@@ -195,6 +195,10 @@ impl Delivery<'_> {
             Ok(session) => {
                 self.sessions += 1;
                 self.reached = true;
+                let session = match self.until_hello(session, candidate, start).await {
+                    Some(session) => session,
+                    None => return Ok(()),
+                };
                 let kept = Kept {
                     session,
                     host: candidate.host.clone(),
@@ -220,6 +224,30 @@ impl Delivery<'_> {
         }
     }
 
+    /// Gives the session back unless a person wanted no more than it. Then every
+    /// recipient has the answer that there was.
+    async fn until_hello(
+        &mut self,
+        session: Session,
+        candidate: &Candidate,
+        start: Instant,
+    ) -> Option<Session> {
+        let until = self.engine.wishes.talk.until;
+        if until.is_none_or(|until| until > Until::Auth) {
+            return Some(session);
+        }
+        let attempt = Attempt {
+            host: Some(candidate.host.clone()),
+            address: Some(candidate.address.to_string()),
+            tls: session.tls(),
+            ms: result::since(start),
+            ..result::delivered("the server is ready for mail")
+        };
+        session.quit().await;
+        self.all_final(&attempt);
+        None
+    }
+
     /// A session, in clear where TLS is only a wish and does not come about
     /// (CL-28).
     async fn open(&mut self, candidate: &Candidate) -> Result<Session, Attempt> {
@@ -239,8 +267,10 @@ impl Delivery<'_> {
             verify: self.remote.tls == TlsPolicy::Required,
             connect_timeout: engine.config.delivery.connect_timeout,
         };
+        let until = engine.wishes.talk.until;
         let wish = match self.remote.tls {
-            _ if implicit_tls => TlsWish::No,
+            _ if implicit_tls || until == Some(Until::Ehlo) => TlsWish::No,
+            _ if until == Some(Until::StartTls) => TlsWish::Must,
             TlsPolicy::None => TlsWish::No,
             TlsPolicy::Opportunistic => TlsWish::IfOffered,
             TlsPolicy::Required => TlsWish::Must,
@@ -479,10 +509,15 @@ impl Engine {
     pub(super) fn settings(&self, tls: TlsWish) -> Settings {
         let command = self.config.delivery.command_timeout;
         Settings {
-            hello: self.config.hostname.clone(),
+            hello: match &self.wishes.hello {
+                Some(name) => name.clone(),
+                None => self.config.hostname.clone(),
+            },
             tls,
-            pipelining: true,
+            pipelining: !self.wishes.no_pipelining,
             chunking: false,
+            lmtp: false,
+            talk: self.wishes.talk.clone(),
             // The proportions of RFC 5321 section 4.5.3.2.
             timeouts: Timeouts {
                 greeting: command,

@@ -9,6 +9,7 @@ use crate::route::table::Table;
 use crate::route::transport::{Transport, fill_user};
 use crate::smtp::addr::{Domain, ForwardPath, Mailbox};
 use crate::smtp::reply::Reply;
+use crate::smtp::server::Role;
 
 /// Who is on the other side of a session.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// Our own address on this connection: mail to it as a literal is ours.
     pub own_address: Option<IpAddr>,
+    /// What the listener is for.
+    pub role: Role,
 }
 
 /// The answer to RCPT.

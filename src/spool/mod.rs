@@ -51,6 +51,7 @@ mod error;
 mod expansions;
 mod history;
 mod id;
+mod kept;
 mod lines;
 pub mod maildir;
 mod pipe;

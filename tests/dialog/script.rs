@@ -80,6 +80,12 @@ const SETTINGS: &[&str] = &[
     "tls-wish",
     "no-pipelining",
     "chunking",
+    "lmtp",
+    "follow",
+    "stream",
+    "until",
+    "mail-param",
+    "rcpt-param",
     "login",
     "private",
 ];

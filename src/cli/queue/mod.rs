@@ -10,6 +10,7 @@ mod run;
 mod select;
 mod setup;
 mod show;
+mod stats;
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -59,6 +60,8 @@ enum Command {
     Cat(show::CatOptions),
     /// Tell what happened to a message and what will
     Explain(explain::Options),
+    /// Count the queue by destination, reason or state, and age
+    Stats(stats::Options),
     /// Deliver what is due
     Run(run::Options),
     /// Deliver one message from standard input, without the queue
@@ -176,6 +179,7 @@ pub fn main(mut args: Vec<OsString>) -> Done {
         Command::Show(o) => show::show(&context("smtp-queue show"), &o),
         Command::Cat(o) => show::cat(&context("smtp-queue cat"), &o),
         Command::Explain(o) => explain::explain(&context("smtp-queue explain"), &o),
+        Command::Stats(o) => stats::stats(&context("smtp-queue stats"), &o),
         Command::Run(o) => run::run(context("smtp-queue run"), &o),
         Command::Deliver(o) => deliver::deliver(context("smtp-queue deliver"), &o),
         Command::Hold(o) => act::act(&context("smtp-queue hold"), &o, act::Act::Hold),
