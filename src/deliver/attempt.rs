@@ -43,8 +43,10 @@ impl<'s> Job<'_, 's> {
             return;
         }
         let mut plan = Plan::default();
+        let table = self.engine.table_for(self.state);
+        let table = table.for_sender(&self.head.envelope.sender);
         for number in pending {
-            self.plan(number, &mut plan);
+            self.plan(number, &table, &mut plan);
         }
         lock(&self.progress).hold |= !plan.held.is_empty();
         self.record(plan.immediate);
@@ -73,7 +75,7 @@ impl<'s> Job<'_, 's> {
             .collect()
     }
 
-    fn plan(&self, number: u32, plan: &mut Plan) {
+    fn plan(&self, number: u32, table: &Table, plan: &mut Plan) {
         let Some(target) = self.targets.get(number as usize) else {
             return;
         };
@@ -81,8 +83,7 @@ impl<'s> Job<'_, 's> {
             let members = plan.lists.entry(owner.clone()).or_default();
             return members.push((number, mailbox));
         }
-        let table = self.engine.table_for(self.state);
-        plan.add(&table, number, &target.to);
+        plan.add(table, number, &target.to);
     }
 
     fn remotes(&self, groups: Groups) {
