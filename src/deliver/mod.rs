@@ -49,6 +49,7 @@ use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, State, Target};
 pub use explain::{Explanation, explain_route};
 pub use finish::{Told, ToldOf, told_of};
 pub use giveup::{GaveUp, GiveUp};
+pub use local::append_to_mbox;
 pub use login::Prompt;
 pub use now::{Delivered, now};
 
