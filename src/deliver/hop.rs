@@ -1,6 +1,7 @@
 //! The next hop of a target, and the groups of targets that share one.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use crate::route::table::{Decision, Table};
 use crate::route::transport::{TlsPolicy, Transport};
@@ -38,7 +39,10 @@ pub enum Place {
         name: String,
         port: u16,
         implicit_tls: bool,
+        lmtp: bool,
     },
+    /// An LMTP server's socket on this host.
+    Socket(PathBuf),
 }
 
 /// A mailbox of this host.
@@ -59,6 +63,14 @@ pub enum LocalKind {
 }
 
 impl Remote {
+    /// LMTP is spoken there.
+    pub fn is_lmtp(&self) -> bool {
+        matches!(
+            self.place,
+            Place::Host { lmtp: true, .. } | Place::Socket(_)
+        )
+    }
+
     /// Equal for targets that one connection can carry.
     pub fn key(&self) -> String {
         let tls = match self.tls {
@@ -69,7 +81,7 @@ impl Remote {
         match &self.place {
             Place::Mx(domain) => format!("mx:{domain} {tls}"),
             Place::Literal(address) => format!("[{address}] {tls}"),
-            Place::Host { .. } => format!("{} {tls}", self.route),
+            Place::Host { .. } | Place::Socket(_) => format!("{} {tls}", self.route),
         }
     }
 }
@@ -103,7 +115,15 @@ fn by_transport(decision: &Decision<'_>, mailbox: &Mailbox) -> Result<Hop, (&'st
             name: host.clone(),
             port: *port,
             implicit_tls: *implicit_tls,
+            lmtp: false,
         },
+        Transport::Lmtp { host, port } => Place::Host {
+            name: host.clone(),
+            port: *port,
+            implicit_tls: false,
+            lmtp: true,
+        },
+        Transport::LmtpSocket(path) => Place::Socket(path.into()),
         Transport::Maildir(_) | Transport::Mbox(_) => {
             return Ok(Hop::Local(Local {
                 kind: LocalKind::User {

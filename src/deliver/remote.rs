@@ -12,6 +12,7 @@ use super::hop::{Place, Remote};
 use super::hosts::{Candidate, candidates};
 use super::pool::{Kept, Slot};
 use super::{notice, result};
+use crate::net::conn::Address;
 use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
@@ -261,7 +262,7 @@ impl Delivery<'_> {
         );
         let host = candidate.host.trim_matches(|c| c == '[' || c == ']');
         let peer = Peer {
-            address: candidate.address,
+            address: &candidate.address,
             host,
             implicit_tls,
             verify: self.remote.tls == TlsPolicy::Required,
@@ -271,15 +272,17 @@ impl Delivery<'_> {
         let wish = match self.remote.tls {
             _ if implicit_tls || until == Some(Until::Ehlo) => TlsWish::No,
             _ if until == Some(Until::StartTls) => TlsWish::Must,
+            // Nobody listens in between.
+            _ if matches!(candidate.address, Address::Unix(_)) => TlsWish::No,
             TlsPolicy::None => TlsWish::No,
             TlsPolicy::Opportunistic => TlsWish::IfOffered,
             TlsPolicy::Required => TlsWish::Must,
         };
-        let first = Session::open(&peer, engine.settings(wish), &engine.connector).await;
+        let first = Session::open(&peer, self.settings(wish), &engine.connector).await;
         let last = match first {
             Err(OpenError::Tls(_)) if wish == TlsWish::IfOffered => {
                 self.sessions += 1;
-                let clear = engine.settings(TlsWish::No);
+                let clear = self.settings(TlsWish::No);
                 Session::open(&peer, clear, &engine.connector).await
             }
             other => other,
@@ -288,6 +291,13 @@ impl Delivery<'_> {
             OpenError::Tls(words) => result::deferred("4.7.5", words),
             OpenError::Failed(failure) => result::of_failure(&failure),
         })
+    }
+
+    fn settings(&self, tls: TlsWish) -> Settings {
+        Settings {
+            lmtp: self.remote.is_lmtp(),
+            ..self.engine.settings(tls)
+        }
     }
 
     /// Transactions until all have an answer or the connection is over.
