@@ -27,6 +27,7 @@ use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 use crate::smtp::sasl::Mechanism;
 
+pub use access::route_to;
 pub use aliases::{load_aliases, load_aliases_from};
 pub use host::user_spool;
 pub use keys::{KEYS, Key};
