@@ -16,6 +16,9 @@ _smtp__serve() {
             ",$1")
                 cmd="smtp__serve"
                 ;;
+            smtp__serve,passwd)
+                cmd="smtp__serve__subcmd__passwd"
+                ;;
             *)
                 ;;
         esac
@@ -23,7 +26,7 @@ _smtp__serve() {
 
     case "${cmd}" in
         smtp__serve)
-            opts="-h -V --listen --stdin --relay-from --hostname --tls-certificate --tls-key --spool --config --help --version"
+            opts="-h -V --listen --stdin --relay-from --hostname --tls-certificate --tls-key --spool --config --help --version passwd"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -50,6 +53,28 @@ _smtp__serve() {
                     return 0
                     ;;
                 --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__subcmd__serve__subcmd__passwd)
+            opts="-h --file --delete --check --list --scram-sha-1 --cram-md5 --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

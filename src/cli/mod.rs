@@ -9,6 +9,7 @@ pub mod drain;
 pub mod human;
 pub mod mx;
 pub mod output;
+pub mod passwd;
 pub mod progress;
 pub mod prompt;
 pub mod queue;

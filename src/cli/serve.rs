@@ -5,14 +5,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use super::drain::Runner;
-use super::{Done, Stop};
+use super::{Done, Stop, passwd};
 use crate::class::Class;
 use crate::config::{Config, Overrides};
 use crate::net::stdio;
 use crate::net::tls::Acceptor;
+use crate::serve::auth::Doorkeeper;
+use crate::serve::auth::door::Door;
 use crate::serve::intake::Committed;
 use crate::serve::listen::{Endpoint, ListenError, Listener};
 use crate::serve::{identity, local, service};
@@ -48,8 +50,15 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     spool: Option<PathBuf>,
     /// Configuration file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Passwd(passwd::Options),
 }
 
 /// What will be done; nothing has happened yet.
@@ -63,7 +72,11 @@ struct Plan {
 
 /// The program.
 pub fn run(args: Vec<OsString>) -> Done {
-    let plan = plan(super::parse::<Args>(TOOL, args)?)?;
+    let args = super::parse::<Args>(TOOL, args)?;
+    if let Some(Command::Passwd(options)) = &args.command {
+        return passwd::run(options, args.config.clone());
+    }
+    let plan = plan(args)?;
     log::open(plan.config.log, TOOL);
     if plan.endpoints.is_empty() {
         serve_stdin(&plan)
@@ -134,7 +147,9 @@ fn serve_network(plan: &Plan) -> Done {
         listeners.extend(endpoint.bind()?);
     }
     let acceptor = acceptor(&plan.config)?;
-    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
+    let door = Door::open(&plan.config)?;
+    let mut desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
+    desk.door = boxed(door);
     tell(&listeners)?;
     let stopped = service::run(&plan.config, desk, listeners, acceptor);
     stopped.map_err(|e| Stop::new(Class::OsErr, format!("cannot serve: {e}")))
@@ -143,16 +158,21 @@ fn serve_network(plan: &Plan) -> Done {
 /// A socket from inetd is a stranger's; a pipe is a program's of this host.
 fn serve_stdin(plan: &Plan) -> Done {
     let socket = stdio::internet_socket();
-    let acceptor = match socket {
-        Some(_) => acceptor(&plan.config)?,
-        None => None,
+    let (acceptor, door) = match socket {
+        Some(_) => (acceptor(&plan.config)?, Door::open(&plan.config)?),
+        None => (None, None),
     };
-    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
+    let mut desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
+    desk.door = boxed(door);
     match socket {
         None => Ok(local::run_server(&plan.config, &desk)?),
         Some(socket) => service::run_one(&plan.config, desk, socket, acceptor)
             .map_err(|e| Stop::new(Class::OsErr, format!("cannot serve: {e}"))),
     }
+}
+
+fn boxed(door: Option<Door>) -> Option<Box<dyn Doorkeeper>> {
+    door.map(|door| Box::new(door) as Box<dyn Doorkeeper>)
 }
 
 fn acceptor(config: &Config) -> Result<Option<Acceptor>, Stop> {

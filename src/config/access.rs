@@ -74,7 +74,10 @@ impl PartAccess {
                 return Ok(());
             }
             "password_file" => SecretSource::File(slot::path(value)?),
-            "password_command" => SecretSource::Command(command(value)?),
+            "password_command" => match command(value)? {
+                words if words.is_empty() => return Err(expected(PROGRAM)),
+                words => SecretSource::Command(words),
+            },
             "password_credential" => SecretSource::Credential(file_name(slot::text(value)?)?),
             "netrc" if value.as_bool() == Some(true) => SecretSource::Netrc(None),
             "netrc" => SecretSource::Netrc(Some(netrc(value)?)),
@@ -253,13 +256,14 @@ pub fn command(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
         text if text.contains('\0') => Err(expected("words without NUL")),
         text => Ok(text.to_owned()),
     };
-    match slot::list(value, word)? {
-        words if words.first().is_none_or(String::is_empty) => {
-            Err(expected("a list of words, the program first"))
-        }
-        words => Ok(words),
+    let words = slot::list(value, word)?;
+    match words.first().is_some_and(String::is_empty) {
+        true => Err(expected(PROGRAM)),
+        false => Ok(words),
     }
 }
+
+const PROGRAM: &str = "a list of words, the program first";
 
 fn file_name(text: &str) -> Result<String, Wrong> {
     match text.is_empty() || text.starts_with('.') || text.contains(['/', '\0']) {

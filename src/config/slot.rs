@@ -15,8 +15,8 @@ use crate::route::rewrite::Override;
 use crate::route::senders::Senders;
 use crate::route::table::{Route, pattern};
 use crate::route::transport::{TlsPolicy, Transport};
-use crate::smtp::sasl::Mechanism;
 use crate::smtp::addr::Mailbox;
+use crate::smtp::sasl::Mechanism;
 
 /// A setting in its place in the configuration, by type.
 pub enum Slot<'a> {

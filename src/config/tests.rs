@@ -80,6 +80,8 @@ fn every_key_can_be_set_and_shown() {
         "[\"192.0.2.0/24\", \"2001:db8::/32\"]",
         "[\"0.0.0.0:25\"]",
         "\"7s\"",
+        "[\"SCRAM-SHA-256\", \"PLAIN\"]",
+        "{ \"*\" = [\"guests.example\"], \"ann\" = [\"ann@here.example\"] }",
         "101",
         "[{ uid = [\"www-data\"], from = \"web@example.org\", to_bare = true }]",
     ];

@@ -12,6 +12,7 @@ use super::hop::{Place, Remote};
 use super::hosts::{Candidate, candidates};
 use super::pool::{Kept, Slot};
 use super::{notice, result};
+use crate::log;
 use crate::net::conn::Address;
 use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
@@ -297,10 +298,14 @@ impl Delivery<'_> {
             }
             other => other,
         };
+        let user = auth.as_ref().map_or("", |auth| auth.login.user.as_str());
+        if let Ok(Some(mechanism)) = last.as_ref().map(Session::login) {
+            log::login(host, user, mechanism.name());
+        }
         last.map_err(|e| match e {
             OpenError::Tls(words) => result::deferred("4.7.5", words),
             OpenError::Failed(failure) if failure.stage == Stage::Auth => {
-                self.login_failed(result::of_failure(&failure))
+                self.login_failed(host, user, result::of_failure(&failure))
             }
             OpenError::Failed(failure) => result::of_failure(&failure),
         })
@@ -325,13 +330,18 @@ impl Delivery<'_> {
                 nonce,
                 private: implicit_tls || on_this_host,
             })),
-            Err(why) => Err(self.login_failed(result::deferred("4.7.8", why.to_string()))),
+            Err(why) => {
+                let attempt = result::deferred("4.7.8", why.to_string());
+                let user = self.remote.access.user.as_deref().unwrap_or_default();
+                Err(self.login_failed(&candidate.host, user, attempt))
+            }
         }
     }
 
     /// The same password at the next address, or for the next message a moment
     /// later, would look like guessing, and get this host banned.
-    fn login_failed(&mut self, attempt: Attempt) -> Attempt {
+    fn login_failed(&mut self, host: &str, user: &str, attempt: Attempt) -> Attempt {
+        log::login_failed(host, user, &attempt.text);
         self.no_login = true;
         self.engine.logins.forget(self.remote);
         attempt

@@ -41,6 +41,14 @@ pub trait Handler {
         Answer::Reply(Reply::new(502, (5, 5, 1), "AUTH is not offered here"))
     }
 
+    /// How long the answer to the last [`Handler::auth`] is held back.
+    fn pause(&mut self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The handshake is done: what was learnt before it is forgotten.
+    fn tls_started(&mut self) {}
+
     /// As [`Handler::vrfy`].
     fn expn(&mut self, _list: &str) -> Answer {
         Answer::Yes

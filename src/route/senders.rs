@@ -32,7 +32,10 @@ mod tests {
     fn who_may_send_as_whom() {
         let patterns = |texts: &[&str]| texts.iter().map(|t| pattern(t).unwrap()).collect();
         let senders = Senders(BTreeMap::from([
-            ("ann".to_string(), patterns(&["Ann@here.example", "lists.example"])),
+            (
+                "ann".to_string(),
+                patterns(&["Ann@here.example", "lists.example"]),
+            ),
             ("root".to_string(), patterns(&["*"])),
             ("*".to_string(), patterns(&["guests.example"])),
             ("nobody".to_string(), Vec::new()),

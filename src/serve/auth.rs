@@ -6,6 +6,7 @@
 
 pub mod door;
 mod dovecot;
+pub mod file;
 mod program;
 pub mod users;
 

@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 
+use super::rights::Rights;
 use crate::class::Classify;
 use crate::message::submit::{self, Facts};
 use crate::message::{header, trace};
@@ -48,15 +49,18 @@ pub struct Incoming<'s> {
     look_at: usize,
     trace: String,
     completion: Option<Facts>,
+    rights: Option<Rights<'s>>,
     limits: HeaderLimits,
 }
 
 impl<'s> Incoming<'s> {
     /// `trace`: our Received field. `completion`: fill in what is missing.
+    /// `rights`: of the user who sends it, where they are bounded.
     pub fn new(
         draft: Draft<'s>,
         trace: String,
         completion: Option<Facts>,
+        rights: Option<Rights<'s>>,
         limits: HeaderLimits,
     ) -> Incoming<'s> {
         Incoming {
@@ -66,6 +70,7 @@ impl<'s> Incoming<'s> {
             look_at: STORE,
             trace,
             completion,
+            rights,
             limits,
         }
     }
@@ -121,6 +126,9 @@ impl<'s> Incoming<'s> {
         };
         let head = self.buffer.get(..end).unwrap_or_default();
         judge(head, &self.limits)?;
+        if let Some(rights) = &self.rights {
+            rights.header(head)?;
+        }
         let mut out = std::mem::take(&mut self.trace).into_bytes();
         match &self.completion {
             // The header is rewritten: a separating line is there afterwards.

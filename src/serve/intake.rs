@@ -3,9 +3,11 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::auth::{Doorkeeper, Login};
 use super::content::{self, HeaderLimits, Incoming};
 use super::policy::{Client, Policy, Verdict};
 use crate::config::Config;
@@ -19,7 +21,8 @@ use crate::smtp::caps::Caps;
 use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::Reply;
-use crate::smtp::server::{Answer, Hello, Role, Session, Settings, Transaction};
+use crate::smtp::sasl::Mechanism;
+use crate::smtp::server::{Answer, AuthStep, Hello, Role, Session, Settings, Transaction};
 use crate::spool::{Envelope, Id, Origin, Recipient, Spool};
 
 /// Unknown recipients of a session before it is sent away (R3).
@@ -38,6 +41,15 @@ pub struct Desk {
     pub reserve: u64,
     /// Called after each commit: somebody must deliver it.
     pub committed: Committed,
+    /// Takes logins.
+    pub door: Option<Box<dyn Doorkeeper>>,
+}
+
+impl Desk {
+    /// What clients may log in by.
+    pub fn mechanisms(&self) -> &[Mechanism] {
+        self.door.as_ref().map_or(&[], |door| door.mechanisms())
+    }
 }
 
 /// The user at the other end of `-bs`.
@@ -55,7 +67,16 @@ pub struct Caller {
 type Rewriting = dyn Fn(&ReversePath) -> Result<Rewrite, String> + Send;
 
 /// What a session is like by the configuration.
-pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc<Settings> {
+pub fn settings(
+    config: &Config,
+    mechanisms: &[Mechanism],
+    role: Role,
+    local: bool,
+    starttls: bool,
+) -> Arc<Settings> {
+    // Who delivers into mailboxes has no users here.
+    let mechanisms = mechanisms.iter().filter(|_| role != Role::Lmtp);
+
     let serve = &config.serve;
     Arc::new(Settings {
         role,
@@ -72,6 +93,7 @@ pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc
             starttls,
             vrfy: true,
             help: true,
+            auth: mechanisms.map(ToString::to_string).collect(),
             ..Caps::default()
         },
         local,
@@ -91,6 +113,7 @@ pub struct Intake<'s> {
     client: Client,
     /// Complete headers in this user's name.
     caller: Option<Caller>,
+    login: Option<Box<dyn Login + Send + 's>>,
     unknown: u32,
     incoming: Option<Box<Incoming<'s>>>,
     /// The configuration says that it is to be thrown away.
@@ -113,6 +136,7 @@ impl<'s> Intake<'s> {
             desk,
             client,
             caller: None,
+            login: None,
             unknown: 0,
             incoming: None,
             discard: false,
@@ -146,6 +170,8 @@ impl<'s> Intake<'s> {
             // SIZE is about this hop: our own trace field makes it wrong.
             params: MailParams {
                 size: None,
+                // Whom the client names is not proved to us (RFC 4954 section 5).
+                auth: None,
                 ..transaction.params.clone()
             },
             recipients: to
@@ -168,7 +194,8 @@ impl<'s> Intake<'s> {
             [one] => Some(&one.address),
             _ => None,
         };
-        let with = protocol(hello, tls.is_some(), transaction.params.smtputf8);
+        let user = self.client.user.as_deref();
+        let with = protocol(hello, tls.is_some(), user, transaction.params.smtputf8);
         let field = trace::received(
             &Received {
                 from: hello.map(|h| self.from(h)),
@@ -191,7 +218,8 @@ impl<'s> Intake<'s> {
             original,
             ..self.facts(caller, &envelope.sender, id.as_str(), now)
         });
-        Ok(Incoming::new(draft, field, facts, self.limits()))
+        let rights = self.desk.policy.rights(&self.client);
+        Ok(Incoming::new(draft, field, facts, rights, self.limits()))
     }
 
     /// What the configuration makes of a local caller's message.
@@ -232,7 +260,11 @@ impl<'s> Intake<'s> {
             word("helo", hello.name.clone());
         }
         if self.caller.is_none() {
-            word("proto", protocol(hello, tls, false));
+            let user = self.client.user.as_deref();
+            word("proto", protocol(hello, tls, user, false));
+            if let Some(user) = user {
+                word("auth", user.to_string());
+            }
         }
         let kind = if self.caller.is_some() {
             "local"
@@ -302,7 +334,10 @@ impl Handler for Intake<'_> {
         if self.is_disk_full(params.size.unwrap_or(0)) {
             return self.refuse(None, content::no_room());
         }
-        Answer::Yes
+        match self.desk.policy.sender(&self.client, path) {
+            Ok(()) => Answer::Yes,
+            Err(reply) => self.refuse(None, reply),
+        }
     }
 
     fn rcpt(&mut self, path: &ForwardPath, _params: &RcptParams) -> Answer {
@@ -369,10 +404,34 @@ impl Handler for Intake<'_> {
     fn discard(&mut self) {
         self.incoming = None;
     }
+
+    fn auth(&mut self, step: &AuthStep) -> Answer {
+        let Some(door) = &self.desk.door else {
+            return Answer::Reply(Reply::new(502, (5, 5, 1), "AUTH is not offered here"));
+        };
+        let address = self.client.address;
+        let login = self.login.get_or_insert_with(|| door.open(address));
+        let answer = login.step(step);
+        if let Answer::User(user) = &answer {
+            self.client.user = Some(user.clone());
+        }
+        answer
+    }
+
+    fn pause(&mut self) -> Duration {
+        let login = self.login.as_mut();
+        login.map_or(Duration::ZERO, |login| login.pause())
+    }
+
+    fn tls_started(&mut self) {
+        self.client.user = None;
+        self.login = None;
+    }
 }
 
 /// RFC 3848 and RFC 6531 section 4.3 (SV-53).
-fn protocol(hello: Option<&Hello>, tls: bool, utf8: bool) -> String {
+fn protocol(hello: Option<&Hello>, tls: bool, user: Option<&str>, utf8: bool) -> String {
+    let by = if user.is_some() { "A" } else { "" };
     let base = match hello {
         Some(hello) if hello.esmtp && utf8 => "UTF8SMTP",
         Some(hello) if hello.esmtp => "ESMTP",
@@ -381,9 +440,10 @@ fn protocol(hello: Option<&Hello>, tls: bool, utf8: bool) -> String {
     // Without EHLO there is no STARTTLS, but there is implicit TLS: ESMTPS is
     // the nearest registered name.
     match (tls, base) {
-        (false, base) => base.to_string(),
+        (false, "SMTP") => "SMTP".to_string(),
         (true, "SMTP") => "ESMTPS".to_string(),
-        (true, base) => format!("{base}S"),
+        (false, base) => format!("{base}{by}"),
+        (true, base) => format!("{base}S{by}"),
     }
 }
 

@@ -78,6 +78,7 @@ pub fn desk(config: &Config, spool: Spool, committed: Committed) -> Desk {
         origin: config.origin.clone(),
         reserve: config.serve.reserve,
         committed,
+        door: None,
     }
 }
 
@@ -95,7 +96,7 @@ fn session(
     handler: &mut impl Handler,
     carrier: &mut impl Carrier,
 ) -> Result<(), LocalError> {
-    let settings = intake::settings(config, Role::Mx, local, false);
+    let settings = intake::settings(config, &[], Role::Mx, local, false);
     let mut session = Session::new(settings, false, Instant::now());
     match stdio::drive(&mut session, handler, carrier)? {
         End::Closed | End::Eof => Ok(()),

@@ -12,6 +12,7 @@ pub mod listen;
 pub mod local;
 mod notify;
 pub mod policy;
+pub mod rights;
 pub mod service;
 pub mod session;
 pub mod slots;

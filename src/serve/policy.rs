@@ -3,11 +3,13 @@
 
 use std::net::IpAddr;
 
+use super::rights::Rights;
 use crate::config::{self, Config};
 use crate::route::alias::Aliases;
+use crate::route::senders::Senders;
 use crate::route::table::Table;
 use crate::route::transport::{Transport, fill_user};
-use crate::smtp::addr::{Domain, ForwardPath, Mailbox};
+use crate::smtp::addr::{Domain, ForwardPath, Mailbox, ReversePath};
 use crate::smtp::reply::Reply;
 use crate::smtp::server::Role;
 
@@ -20,6 +22,8 @@ pub struct Client {
     pub own_address: Option<IpAddr>,
     /// What the listener is for.
     pub role: Role,
+    /// Who is logged in.
+    pub user: Option<String>,
 }
 
 /// The answer to RCPT.
@@ -38,6 +42,7 @@ pub struct Policy {
     table: Table,
     aliases: Aliases,
     serve: config::Serve,
+    senders: Option<Senders>,
     /// Domain of `<Postmaster>` and of mail to our own address.
     local_domain: String,
     user_exists: fn(&str) -> bool,
@@ -51,6 +56,7 @@ impl Policy {
             table: config.table(),
             aliases,
             serve: config.serve.clone(),
+            senders: config.auth.senders.clone(),
             local_domain: config
                 .local_domains
                 .first()
@@ -69,11 +75,31 @@ impl Policy {
     pub fn may_relay(&self, client: &Client) -> bool {
         match client.address {
             None => true,
+            Some(_) if client.user.is_some() => true,
             Some(address) => self
                 .serve
                 .relay_from
                 .iter()
                 .any(|network| network.contains(address)),
+        }
+    }
+
+    /// What the user who is logged in may send as; `None`: anything.
+    pub fn rights(&self, client: &Client) -> Option<Rights<'_>> {
+        let user = client.user.clone()?;
+        let senders = self.senders.as_ref()?;
+        Some(Rights { senders, user })
+    }
+
+    /// May this client send mail at all? Submission is for users and for networks that
+    /// may relay (EX-33, RFC 6409 section 4.3).
+    pub fn sender(&self, client: &Client, path: &ReversePath) -> Result<(), Reply> {
+        if client.role == Role::Submission && !self.may_relay(client) {
+            return Err(Reply::new(530, (5, 7, 0), "Log in first"));
+        }
+        match self.rights(client) {
+            Some(rights) => rights.envelope(path),
+            None => Ok(()),
         }
     }
 

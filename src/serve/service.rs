@@ -28,6 +28,9 @@ use crate::smtp::server::Role;
 /// journal commit, few enough threads.
 const FILES: usize = 64;
 
+/// Logins that are checked at once.
+const LOGINS: usize = 4;
+
 /// How long running transactions may take after SIGTERM; below the 90 seconds
 /// after which service managers kill.
 const GRACE: Duration = Duration::from_secs(60);
@@ -59,16 +62,24 @@ pub fn run(
     );
     let (stopper, stop) = watch::channel(false);
     let files = Arc::new(Semaphore::new(FILES));
+    let logins = Arc::new(Semaphore::new(LOGINS));
     let listeners = listeners
         .into_iter()
         .map(|listener| {
             let tls = acceptor.clone();
             let shared = Shared {
-                settings: intake::settings(config, listener.role, false, tls.is_some()),
+                settings: intake::settings(
+                    config,
+                    desk.mechanisms(),
+                    listener.role,
+                    false,
+                    tls.is_some(),
+                ),
                 acceptor: tls,
                 implicit_tls: listener.implicit_tls,
                 listener: listener.to_string(),
                 files: files.clone(),
+                logins: logins.clone(),
                 stop: stop.clone(),
             };
             (listener.socket, Arc::new(shared))
@@ -108,11 +119,12 @@ pub fn run_one(
     let (stopper, stop) = watch::channel(false);
     let role = Role::Mx;
     let shared = Shared {
-        settings: intake::settings(config, role, false, acceptor.is_some()),
+        settings: intake::settings(config, desk.mechanisms(), role, false, acceptor.is_some()),
         acceptor,
         implicit_tls: false,
         listener: socket.local_addr()?.to_string(),
         files: Arc::new(Semaphore::new(FILES)),
+        logins: Arc::new(Semaphore::new(LOGINS)),
         stop,
     };
     runtime()?.block_on(async move {
@@ -141,6 +153,7 @@ fn client(conn: &Conn, role: Role) -> Client {
         address: conn.peer().map(|a| a.ip()),
         own_address: conn.local().map(|a| a.ip()),
         role,
+        user: None,
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Shared {
     pub listener: String,
     /// Sessions at work on files at once, of all listeners; the others wait.
     pub files: Arc<Semaphore>,
+    /// Logins under way at once: each is tens of milliseconds of work, and guessing
+    /// must not hold up the mail.
+    pub logins: Arc<Semaphore>,
     /// True once the service is stopping.
     pub stop: watch::Receiver<bool>,
 }
@@ -113,6 +116,7 @@ impl<H: Handler> Dialogue<H> {
         let limit = self.shared.settings.command_timeout;
         self.conn = self.conn.accept_tls(acceptor, limit).await?;
         self.session.tls_started();
+        self.handler.tls_started();
         Ok(self)
     }
 
@@ -129,8 +133,11 @@ impl<H: Handler> Dialogue<H> {
                     // A blocking call costs a change of threads: only where
                     // files or the user database are read.
                     let answer = match question {
-                        Ask::Mail(..) | Ask::Rcpt(..) | Ask::End(_) | Ask::Auth(_) => {
+                        Ask::Mail(..) | Ask::Rcpt(..) | Ask::End(_) => {
                             blocking(files, || ask(handler, &question)).await
+                        }
+                        Ask::Auth(_) => {
+                            blocking(&self.shared.logins, || ask(handler, &question)).await
                         }
                         Ask::Vrfy(_) | Ask::Expn(_) | Ask::Data => ask(handler, &question),
                     };
@@ -138,6 +145,10 @@ impl<H: Handler> Dialogue<H> {
                         Some(answer) => answer,
                         None => self.ask_data().await,
                     };
+                    let pause = self.handler.pause();
+                    if !pause.is_zero() {
+                        sleep_until((Instant::now() + pause).into()).await;
+                    }
                     self.messages += u64::from(is_end && is_yes(&answer));
                     self.session.answer(answer);
                 }

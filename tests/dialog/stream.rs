@@ -218,6 +218,7 @@ fn on_tcp(
         implicit_tls,
         listener: String::new(),
         files: Arc::new(Semaphore::new(8)),
+        logins: Arc::new(Semaphore::new(8)),
         stop,
     };
     RUNTIME.spawn(async move {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::dovecot::{self, Conversation};
 use super::program::Program;
 use super::users::Users;
-use super::{Doorkeeper, Login, answer};
+use super::{Doorkeeper, Login, answer, file};
 use crate::class::plain;
 use crate::config::{self, ConfigError};
 use crate::log;
@@ -86,7 +86,8 @@ impl Door {
             (None, None, true) => return Ok(None),
             (Some(path), None, true) => {
                 let state = State::of(path);
-                let users = read(path).map_err(wrong)?;
+                let users = file::read(path)
+                    .map_err(|e| wrong(format!("{e}; smtp-serve passwd writes it")))?;
                 let users = Arc::new(users);
                 Source::File(path.clone(), Mutex::new(Kept { users, state }))
             }
@@ -152,15 +153,6 @@ fn neighbourhood(address: IpAddr) -> IpAddr {
     }
 }
 
-fn read(path: &Path) -> Result<Users, String> {
-    let name = path.display();
-    let text = fs::read_to_string(path).map(Secret::from).map_err(|e| {
-        let why = plain(e.to_string());
-        format!("{name}: cannot be read: {why}; smtp-serve passwd makes it")
-    })?;
-    Users::parse(text.text().unwrap_or_default()).map_err(|e| format!("{name}: {e}"))
-}
-
 impl Source {
     /// What is offered where nothing is written: all that is safe to have.
     fn mechanisms(&self) -> Vec<Mechanism> {
@@ -169,7 +161,11 @@ impl Source {
             Source::Program(_) => vec![Mechanism::Plain, Mechanism::Login],
             Source::Dovecot(socket) => {
                 let mut found = dovecot::mechanisms(socket).unwrap_or_else(|e| {
-                    log::auth_unavailable(&format!("{}: {}", socket.display(), plain(e.to_string())));
+                    log::auth_unavailable(&format!(
+                        "{}: {}",
+                        socket.display(),
+                        plain(e.to_string())
+                    ));
                     vec![Mechanism::Plain, Mechanism::Login]
                 });
                 found.retain(|m| *m != Mechanism::CramMd5 && *m != Mechanism::External);
@@ -186,7 +182,9 @@ impl Source {
             Source::Dovecot(_) => m != Mechanism::External,
         };
         match named.iter().find(|m| !can(**m)) {
-            Some(m) => Err(format!("auth.mechanisms: {m} cannot be done with these users")),
+            Some(m) => Err(format!(
+                "auth.mechanisms: {m} cannot be done with these users"
+            )),
             None => Ok(named.to_vec()),
         }
     }
@@ -200,9 +198,9 @@ impl Source {
         let mut kept = lock(kept);
         let state = State::of(path);
         if state.is_some() && state != kept.state {
-            match read(path) {
+            match file::read(path) {
                 Ok(users) => kept.users = Arc::new(users),
-                Err(why) => log::auth_unavailable(&why),
+                Err(why) => log::auth_unavailable(&why.to_string()),
             }
             kept.state = state;
         }
@@ -257,7 +255,10 @@ impl<'d> Visitor<'d> {
                 Some(Run::Dovecot(Conversation::new(socket, self.client)))
             }
             (Source::Program(program), ours) => ours.map(|run| Run::Program(run, program)),
-            (source, ours) => source.users().zip(ours).map(|(users, run)| Run::Ours(run, users)),
+            (source, ours) => source
+                .users()
+                .zip(ours)
+                .map(|(users, run)| Run::Ours(run, users)),
         };
         self.exchange = run;
         Ok(())

@@ -60,8 +60,10 @@ pub struct Users {
 /// What is wrong with a password or a name that is to be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
-    #[error("a user name has neither blanks nor control characters nor a slash, begins with \
-             neither # nor !, and is at most 255 octets long")]
+    #[error(
+        "a user name has neither blanks nor control characters nor a slash, begins with \
+             neither # nor !, and is at most 255 octets long"
+    )]
     Name,
     #[error("the password is empty, or holds a line end or a NUL")]
     Password,
@@ -100,7 +102,9 @@ impl Users {
                 Some(name) => {
                     let mut entry = Entry::default();
                     for word in words {
-                        entry.read(word).ok_or_else(|| wrong("an unknown kind of hash"))?;
+                        entry
+                            .read(word)
+                            .ok_or_else(|| wrong("an unknown kind of hash"))?;
                     }
                     if users.entries.insert(name.to_string(), entry).is_some() {
                         return Err(wrong("this user stands above already"));

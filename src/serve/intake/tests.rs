@@ -69,7 +69,7 @@ fn submit(text: &str) -> Outcome {
         rewrite: Box::new(|_| Ok(Rewrite::default())),
     };
     let mut session = Session::new(
-        settings(&config, Role::Mx, true, false),
+        settings(&config, &[], Role::Mx, true, false),
         false,
         Instant::now(),
     );
@@ -185,7 +185,7 @@ fn sv_60_a_stranger_on_the_blocking_driver_is_hurried_and_relays_nothing() {
         ..Client::default()
     };
     let mut session = Session::new(
-        settings(&config, Role::Mx, false, false),
+        settings(&config, &[], Role::Mx, false, false),
         false,
         Instant::now(),
     );
@@ -213,6 +213,11 @@ fn sv_53_protocol_names() {
         (None, false, false, "SMTP"),
     ];
     for (hello, tls, utf8, wanted) in cases {
-        assert_eq!(protocol(hello.as_ref(), tls, utf8), wanted);
+        assert_eq!(protocol(hello.as_ref(), tls, None, utf8), wanted);
+        if wanted != "SMTP" {
+            // RFC 3848: A for a login.
+            let by_user = protocol(hello.as_ref(), tls, Some("ann"), utf8);
+            assert_eq!(by_user, format!("{wanted}A"));
+        }
     }
 }

@@ -110,6 +110,7 @@ fn start(wish: Wish) -> Server {
         implicit_tls: wish.implicit_tls,
         listener: place.to_string(),
         files: Arc::new(Semaphore::new(4)),
+        logins: Arc::new(Semaphore::new(4)),
         stop,
     };
     let service = Service {
