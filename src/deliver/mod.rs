@@ -46,6 +46,7 @@ use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
 
 pub use explain::{Explanation, explain_route};
 pub use finish::{Told, ToldOf, told_of};
+pub use local::append_to_mbox;
 pub use login::Prompt;
 pub use now::{Delivered, now};
 
