@@ -44,6 +44,50 @@ pub fn dedup(mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
         .collect()
 }
 
+/// An address with the name before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub name: Option<String>,
+    pub address: Mailbox,
+}
+
+/// Reads a list as [`parse`] does, with names; those of groups are dropped.
+pub fn people(text: &[u8], origin: &str) -> (Vec<Person>, Vec<(String, AddrError)>) {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for member in members(text) {
+        let raw = &text[member.start..member.end];
+        match member.mailbox(origin) {
+            Ok(address) => good.push(Person {
+                name: name(raw),
+                address,
+            }),
+            Err(error) => bad.push((excerpt(raw), error)),
+        }
+    }
+    (good, bad)
+}
+
+/// The words outside the angle brackets, quotes taken off.
+fn name(member: &[u8]) -> Option<String> {
+    let mut lexer = Lexer::new(member);
+    let (mut words, mut inside, mut has_brackets) = (Vec::new(), false, false);
+    while let Some(token) = lexer.next() {
+        match token.kind {
+            Kind::Open => (inside, has_brackets) = (true, true),
+            Kind::Close => inside = false,
+            Kind::Atom if !inside => words.push(member[token.start..token.end].to_vec()),
+            Kind::Quoted if !inside => {
+                let mut word = Vec::new();
+                lex::unquote(&member[token.start..token.end], &mut word);
+                words.push(word);
+            }
+            _ => {}
+        }
+    }
+    let name = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+    (has_brackets && !name.is_empty()).then_some(name)
+}
+
 /// One address of a list.
 pub(super) struct Member {
     /// Where it stands in the text.
