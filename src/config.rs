@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::class::{Class, Classify};
 use crate::route::network::Network;
 use crate::route::retry::Schedule;
+use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
@@ -55,6 +56,10 @@ pub struct Config {
     /// The smarthost's TLS policy, set or not set apart from it.
     pub smarthost_tls: TlsPolicy,
     pub routes: Vec<Route>,
+    /// How local submissions are rewritten.
+    pub rewrite: Rules,
+    /// Who may give another envelope sender than the own address; empty: all.
+    pub trusted_users: Vec<String>,
     /// As whom administrators' `|program` and `/file` run, and mail to root is delivered.
     pub default_user: String,
     /// As whom server and runner work when started as root.
@@ -72,6 +77,8 @@ pub struct Config {
     pub queue: Queue,
     /// Print `Total requests:` in `mailq`.
     pub mailq_total: bool,
+    /// Addresses of other users' mail are not shown in `mailq`.
+    pub mailq_private: bool,
     pub log: LogTo,
     pub dns: Dns,
     pub delivery: Delivery,
@@ -216,6 +223,8 @@ impl Default for Config {
             smarthost: None,
             smarthost_tls: TlsPolicy::Opportunistic,
             routes: Vec::new(),
+            rewrite: Rules::default(),
+            trusted_users: Vec::new(),
             default_user: "nobody".to_owned(),
             service_user: "smtputils".to_owned(),
             message_size: 50 << 20,
@@ -226,6 +235,7 @@ impl Default for Config {
             notices: Notices::default(),
             queue: Queue::default(),
             mailq_total: true,
+            mailq_private: false,
             log: LogTo::Auto,
             dns: Dns::default(),
             delivery: Delivery::default(),

@@ -12,7 +12,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// An entry of the user database (through NSS).
+mod users;
+
+pub use users::{login_groups, user_by_uid};
+
+/// An entry of the user database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub name: String,
@@ -27,20 +31,13 @@ pub struct User {
 /// Largest buffer given to NSS for one entry, octets.
 const NSS_BUFFER_MAX: usize = 1 << 20;
 
-/// The user with this id. `None` also where the database cannot be read.
-pub fn user_by_uid(uid: u32) -> Option<User> {
-    user(|entry, buffer, result| {
-        // SAFETY: entry and result are valid for writing, buffer is a live
-        // slice whose length is given along with it.
-        unsafe { libc::getpwuid_r(uid, entry, buffer.as_mut_ptr(), buffer.len(), result) }
-    })
-}
-
 /// The user of this name. `None` also where the database cannot be read.
 pub fn user_by_name(name: &str) -> Option<User> {
     let name = CString::new(name).ok()?;
     user(|entry, buffer, result| {
-        // SAFETY: as in user_by_uid; name is NUL-terminated and outlives the call.
+        // SAFETY: entry and result are valid for writing, buffer is a live
+        // slice whose length is given along with it; name is NUL-terminated
+        // and outlives the call.
         unsafe {
             libc::getpwnam_r(
                 name.as_ptr(),
@@ -78,6 +75,20 @@ fn user(
             }
         })
     })
+}
+
+/// Octets from the kernel's random generator.
+///
+/// # Errors
+/// The kernel has no such call.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut octets = [0; N];
+    let mut done = 0;
+    while let Some(rest) = octets.get_mut(done..).filter(|r| !r.is_empty()) {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        done += rustix::io::retry_on_intr(|| rustix::rand::getrandom(&mut *rest, flags))?;
+    }
+    Ok(octets)
 }
 
 /// Group id by name.

@@ -217,7 +217,8 @@ impl Job<'_, '_> {
         };
         let attempts = open.iter().map(all).max().unwrap_or(0);
         let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        let random = f64::from(getrandom::u32().unwrap_or(0)) / (f64::from(u32::MAX) + 1.0);
+        let random = f64::from(crate::sys::random().map_or(0, u32::from_ne_bytes))
+            / (f64::from(u32::MAX) + 1.0);
         let schedule = &self.engine.config.retry;
         schedule.next(attempts, unsigned(queued), unsigned(now), random)
     }

@@ -516,6 +516,7 @@ impl Engine {
             tls,
             pipelining: !self.wishes.no_pipelining,
             chunking: false,
+            lmtp: false,
             talk: self.wishes.talk.clone(),
             // The proportions of RFC 5321 section 4.5.3.2.
             timeouts: Timeouts {

@@ -13,9 +13,9 @@ use super::conn::{Conn, Moved};
 use super::tls::Connector;
 use crate::smtp::caps::Caps;
 use crate::smtp::client::{
-    Client, Failure, Message, Outcome, Settings, Stage, Step, Talk, TlsWish, Verdict,
+    Client, Failure, Message, Outcome, Question, Settings, Stage, Step, Talk, TlsWish, Verdict,
 };
-use crate::smtp::reply::Enhanced;
+use crate::smtp::reply::{Enhanced, Reply};
 use crate::smtp::sasl::Mechanism;
 
 /// Octets of content read and handed on at once.
@@ -165,6 +165,33 @@ impl Session {
             outcomes,
             unreadable,
         }
+    }
+
+    /// Asks, and gives the replies in the order of the questions. Fewer replies
+    /// than questions: the connection is over, and [`Session::ended`] says why.
+    pub async fn ask(&mut self, questions: Vec<Question>) -> Vec<Reply> {
+        self.client.ask(questions, Instant::now());
+        loop {
+            match self.advance().await {
+                Step::Done | Step::Ready => break,
+                Step::Closed => {
+                    self.conn = None;
+                    break;
+                }
+                _ => self.lost("the dialogue went astray"),
+            }
+        }
+        self.client.take_answers()
+    }
+
+    /// Why the connection is over.
+    pub fn ended(&self) -> Option<&Failure> {
+        self.client.failure()
+    }
+
+    /// The greeting, and the latest reply to EHLO or HELO.
+    pub fn opening(&self) -> (Option<&Reply>, Option<&Reply>) {
+        (self.client.greeting(), self.client.hello_reply())
     }
 
     /// QUIT, and a short wait for its answer.

@@ -6,6 +6,7 @@ pub mod alias;
 pub mod mx;
 pub mod network;
 pub mod retry;
+pub mod rewrite;
 pub mod table;
 pub mod transport;
 

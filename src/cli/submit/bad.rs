@@ -46,7 +46,9 @@ pub fn return_to_sender(
         is_double: false,
         is_global: false,
     };
-    bounce::write(&notice, &mut Cursor::new(header), &mut draft)
+    let mut original = Cursor::new(header);
+    crate::sys::random()
+        .and_then(|random| bounce::write(&notice, random, &mut original, &mut draft))
         .and_then(|()| draft.flush())
         .map_err(|error| SpoolError::Io {
             what: "write the report".to_owned(),
