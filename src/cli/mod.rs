@@ -5,6 +5,7 @@
 //! becomes the exit status of sysexits.h. For many items, [`Worst`] reports
 //! each and remembers the worst.
 
+pub mod dialogue;
 pub mod drain;
 pub mod human;
 pub mod mx;
@@ -14,6 +15,7 @@ pub mod send;
 pub mod sendmail;
 pub mod serve;
 pub mod submit;
+pub mod told;
 pub mod trace;
 pub mod verify;
 pub mod words;

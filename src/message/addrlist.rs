@@ -97,19 +97,28 @@ pub fn dedup(mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     pub name: Option<String>,
-    pub address: Mailbox,
+    /// As it stands in a field: with a domain where it was written with one.
+    pub address: String,
 }
 
 /// Reads a list as [`parse`] does, with names; those of groups are dropped.
-pub fn people(text: &[u8], origin: &str) -> (Vec<Person>, Vec<(String, AddrError)>) {
+pub fn people(text: &[u8]) -> (Vec<Person>, Vec<(String, AddrError)>) {
+    const NOWHERE: &str = "nowhere.invalid";
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for member in members(text) {
         let raw = &text[member.start..member.end];
-        match member.mailbox(origin) {
-            Ok(address) => good.push(Person {
-                name: name(raw),
-                address,
-            }),
+        let is_bare = member.unqualified_at().is_some();
+        match member.mailbox(NOWHERE) {
+            Ok(mailbox) => {
+                let whole = mailbox.to_string();
+                let bare = whole
+                    .strip_suffix(NOWHERE)
+                    .and_then(|w| w.strip_suffix('@'));
+                good.push(Person {
+                    name: name(raw),
+                    address: bare.filter(|_| is_bare).unwrap_or(&whole).to_owned(),
+                });
+            }
             Err(error) => bad.push((excerpt(raw), error)),
         }
     }

@@ -23,9 +23,9 @@ use std::io::Read;
 
 use super::addrlist::Person;
 pub use fields::{FieldError, OwnField};
-pub use files::{Attachment, FileContent, content_id, is_message, media_type};
+pub use files::{Attachment, FileContent, content_id, is_message};
 use stream::{Chain, Encoding};
-pub use text::{Text, TextError};
+pub use text::{Text, TextError, charset};
 
 /// What a message is to be made of. Values are checked by whoever fills it in:
 /// a control character in one never ends its line, but is shown encoded.

@@ -66,6 +66,11 @@ impl Spool {
         self.begin(id, envelope, true)
     }
 
+    /// The same with an id that was generated before.
+    pub fn draft_as(&self, id: Id, envelope: &Envelope) -> Result<Draft<'_>> {
+        self.begin(id, envelope, true)
+    }
+
     /// The same with an id of [`Id::derived`]; `None` where a message of that
     /// id is there already. The caller holds the claim of the original.
     ///

@@ -104,7 +104,7 @@ pub(super) fn of(letter: &Letter) -> Vec<u8> {
 }
 
 fn addresses(name: &str, people: &[Person], out: &mut Vec<u8>) {
-    let mailbox = |p: &Person| Address::new_address(p.name.clone(), p.address.to_string());
+    let mailbox = |p: &Person| Address::new_address(p.name.clone(), p.address.clone());
     let list = Address::new_list(people.iter().map(mailbox).collect());
     write(name, &list, out);
 }

@@ -55,7 +55,7 @@ const MESSAGE: &str = "message/rfc822";
 const UNKNOWN: &str = "application/octet-stream";
 
 /// The type that a file's name speaks for.
-pub fn media_type(name: &str) -> &'static str {
+fn media_type(name: &str) -> &'static str {
     let end = name.rsplit_once('.').map_or("", |(_, end)| end);
     let known = TYPES.iter().find(|(ext, _)| ext.eq_ignore_ascii_case(end));
     known.map_or(UNKNOWN, |(_, kind)| kind)

@@ -37,7 +37,7 @@ fn written(letter: Letter) -> Vec<u8> {
 }
 
 fn to(list: &str) -> Vec<Person> {
-    let (good, bad) = people(list.as_bytes(), "o.example");
+    let (good, bad) = people(list.as_bytes());
     assert!(bad.is_empty(), "{bad:?}");
     good
 }
@@ -65,7 +65,7 @@ fn text_alone_is_no_container() {
     assert_eq!(body, "hello\r\nworld\r\n");
     assert_eq!(
         head,
-        "To: \"Bob\" <b@x.example>, <c@o.example>\r\nSubject: disk\r\nMIME-Version: 1.0\r\n\
+        "To: \"Bob\" <b@x.example>, <c>\r\nSubject: disk\r\nMIME-Version: 1.0\r\n\
          Content-Type: text/plain; charset=\"utf-8\"\r\nContent-Transfer-Encoding: 7bit"
     );
 }
@@ -199,10 +199,7 @@ fn own_fields_stay_as_typed_or_are_refused() {
 #[test]
 fn names_of_people() {
     let people = |list: &str| -> Vec<(String, Option<String>)> {
-        to(list)
-            .into_iter()
-            .map(|p| (p.address.to_string(), p.name))
-            .collect()
+        to(list).into_iter().map(|p| (p.address, p.name)).collect()
     };
     let named = |address: &str, name: &str| (address.to_owned(), Some(name.to_owned()));
     assert_eq!(
@@ -213,7 +210,7 @@ fn names_of_people() {
             named("j@x.example", "Jürgen Groß"),
             named("d@x.example", "Doe, \"J\""),
             named("e@x.example", "E"),
-            ("f@o.example".to_owned(), None)
+            ("f".to_owned(), None)
         ]
     );
 }
@@ -245,7 +242,7 @@ proptest! {
         let slow: Box<dyn Read> = Box::new(Slow(Box::new(Cursor::new(octets.clone())), cut));
         let mut body = Slow(Box::new(Cursor::new(said.clone().into_bytes())), cut);
         let letter = Letter {
-            to: vec![Person { name: Some(name.clone()), address: to("b@x.example")[0].address.clone() }],
+            to: vec![Person { name: Some(name.clone()), address: "b@x.example".to_owned() }],
             subject: Some(subject.clone()),
             text: Some(Text::read(&mut body, u64::MAX, &|| tempfile::tempfile()).unwrap()),
             attached: vec![Attachment {

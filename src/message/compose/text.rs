@@ -147,6 +147,24 @@ impl Held {
     }
 }
 
+/// `utf-8` where it is that to its end; else nobody knows.
+pub fn charset(from: &mut dyn Read) -> io::Result<Option<&'static str>> {
+    let mut facts = Facts::default();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => facts.note(piece.get(..n).unwrap_or_default()),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+        if facts.not_utf8 {
+            return Ok(None);
+        }
+    }
+    Ok(facts.begun.is_empty().then_some("utf-8"))
+}
+
 /// What decides about encoding and charset.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
