@@ -2,11 +2,14 @@
 //! `smtp-send --now` and `smtp-queue deliver` have in common.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Stop;
 use super::trace::to_stderr;
 use crate::class::Class;
-use crate::config::{self, Config};
+use crate::config::{self, Account, Config};
+use crate::route::access::{Access, SecretSource};
 use crate::route::table::Route;
 use crate::route::transport::{TlsPolicy, Transport};
 use crate::smtp::addr::Domain;
@@ -14,13 +17,19 @@ use crate::smtp::client::{Parameter, Talk, Trace, Until};
 
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Dialogue {
-    /// Deliver to URL (smtp:, smtps:, submission:, lmtp:) instead of by routes
+    /// To smtp://HOST, smtps:, submission:, lmtp:
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// Use this account of the configuration
     #[arg(long, value_name = "NAME", conflicts_with = "server")]
     account: Option<String>,
-    /// TLS: none, opportunistic, required
+    /// Log in at --server; asks for the password
+    #[arg(long, value_name = "NAME", requires = "server")]
+    user: Option<String>,
+    /// The password is the first line of FILE
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
+    /// TLS: none, opportunistic, required, pinned
     #[arg(long, value_name = "POLICY")]
     tls: Option<String>,
     /// One JSON object a recipient
@@ -29,23 +38,23 @@ pub struct Dialogue {
     /// Show the dialogue on stderr, secrets masked
     #[arg(long)]
     trace: bool,
-    /// Tell who would get it by which route; send nothing
+    /// Tell who would get it how; send nothing
     #[arg(long)]
     dry_run: bool,
-    /// With --dry-run: the message on stdout, the routes on stderr
+    /// With --dry-run: show the message itself
     #[arg(long, requires = "dry_run")]
     print: bool,
-    /// End after ehlo, starttls, auth, mail, rcpt or data
+    /// End after ehlo, starttls, auth, mail, rcpt, data
     #[arg(long, value_name = "STAGE", conflicts_with = "dry_run")]
     until: Option<String>,
     /// Our name in EHLO
     #[arg(long, value_name = "NAME")]
     ehlo: Option<String>,
-    /// Parameter of MAIL, offered or not (may be repeated)
-    #[arg(long, value_name = "KEYWORD[=VALUE]")]
+    /// KEYWORD[=VALUE] for MAIL, offered or not
+    #[arg(long, value_name = "PARAM")]
     mail_param: Vec<String>,
-    /// Parameter of RCPT, offered or not (may be repeated)
-    #[arg(long, value_name = "KEYWORD[=VALUE]")]
+    /// The same for RCPT
+    #[arg(long, value_name = "PARAM")]
     rcpt_param: Vec<String>,
     /// One command at a time
     #[arg(long)]
@@ -115,6 +124,7 @@ impl Dialogue {
         let texts = [
             ("server", &self.server),
             ("account", &self.account),
+            ("user", &self.user),
             ("tls", &self.tls),
             ("until", &self.until),
             ("ehlo", &self.ehlo),
@@ -138,8 +148,13 @@ impl Dialogue {
 
     pub fn understand(&self) -> Result<Understood, Stop> {
         let usage = |option: &str, why: &str| Stop::usage(format!("--{option}: {why}"));
-        let server = self.server.as_deref().map(config::server);
-        let tls = self.tls.as_deref().map(str::parse::<TlsPolicy>);
+        let tls = self.tls.as_deref().map(str::parse::<TlsPolicy>).transpose();
+        let tls = tls.map_err(|why| usage("tls", &why.to_string()))?;
+        let (user, file) = (self.user.as_deref(), self.password_file.as_ref());
+        let server = self
+            .server
+            .as_deref()
+            .map(|url| server(url, user, file, tls));
         let hello = self.ehlo.clone();
         if hello
             .as_deref()
@@ -161,18 +176,16 @@ impl Dialogue {
                 no_pipelining: self.no_pipelining,
             },
             is_test: until.is_some(),
-            server: server.transpose().map_err(|why| usage("server", &why))?,
+            server: server.transpose()?,
             account: self.account.clone(),
-            tls: tls
-                .transpose()
-                .map_err(|why| usage("tls", &why.to_string()))?,
+            tls,
         })
     }
 }
 
 impl Understood {
-    /// The configuration as this delivery is to have it: a server that was named
-    /// gets all mail, and as it is addressed.
+    /// The configuration as this delivery is to have it: a server or an account
+    /// that was named gets all mail, and as it is addressed.
     pub fn apply(&self, config: &mut Config) -> Result<(), Stop> {
         let named = match (&self.server, &self.account) {
             (Some(route), _) => Some(route.clone()),
@@ -186,14 +199,74 @@ impl Understood {
             config.local_domains.clear();
             config.aliases.clear();
         }
-        if let Some(tls) = self.tls {
-            for route in config.smarthost.iter_mut().chain(&mut config.routes) {
-                route.tls = tls;
-            }
-            config.default_tls(tls);
+        match self.tls {
+            Some(tls) => set_tls(config, tls),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// The same policy for every route.
+fn set_tls(config: &mut Config, tls: TlsPolicy) -> Result<(), Stop> {
+    let default = config.table().default;
+    config.smarthost.get_or_insert(default);
+    let accounts = config.accounts.iter_mut().map(|account| &mut account.route);
+    let others = config.smarthost.iter_mut().chain(&mut config.routes);
+    for route in accounts.chain(others) {
+        if tls == TlsPolicy::Pinned && route.access.fingerprints.is_empty() {
+            return Err(Stop::usage(
+                "--tls pinned: the configuration gives no fingerprint for this server",
+            ));
+        }
+        route.tls = tls;
+    }
+    Ok(())
+}
+
+pub fn account<'c>(config: &'c Config, name: &str) -> Result<&'c Account, Stop> {
+    config.account(name).ok_or_else(|| {
+        let known: Vec<&str> = config.accounts.iter().map(|a| a.name.as_str()).collect();
+        let known = match known.is_empty() {
+            true => "none is configured".to_owned(),
+            false => format!("there are {}", known.join(", ")),
+        };
+        Stop::new(
+            Class::Config,
+            format!("--account {name}: no such account; {known}"),
+        )
+    })
+}
+
+/// A server by its URL, and how to log in there.
+fn server(
+    url: &str,
+    user: Option<&str>,
+    password_file: Option<&PathBuf>,
+    policy: Option<TlsPolicy>,
+) -> Result<Route, Stop> {
+    let wrong = |why: String| Stop::usage(format!("--server: {why}"));
+    let mut route = config::server(url).map_err(wrong)?;
+    if let Some(user) = user {
+        if !matches!(route.transport, Transport::Smtp { .. }) {
+            return Err(Stop::usage(
+                "--user: only for smtp://, smtps:// and submission://",
+            ));
+        }
+        if user.is_empty() || user.contains(char::is_control) {
+            return Err(Stop::new(
+                Class::Data,
+                "--user: a name without control characters",
+            ));
+        }
+        route.access = Arc::new(Access {
+            user: Some(user.to_owned()),
+            secret: password_file.cloned().map(SecretSource::File),
+            ..Access::default()
+        });
+        // A password goes to nobody but whom it is for.
+        route.tls = policy.unwrap_or(TlsPolicy::Required);
+    }
+    Ok(route)
 }
 
 fn parameters(option: &str, texts: &[String]) -> Result<Vec<Parameter>, Stop> {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use self::compose::Compose;
-use super::dialogue::Dialogue;
+use super::dialogue::{self, Dialogue};
 use super::drain::Runner;
 use super::submit::{self, Caller, Incoming, Input, Plan};
 use super::{Done, Stop};
@@ -27,16 +27,16 @@ const NAME: &str = "smtp-send";
 
 /// Queue a message durably and start its delivery, or deliver it now
 #[derive(Clone, Debug, Parser)]
-#[command(name = NAME, version, max_term_width = 100)]
+#[command(name = NAME, version, max_term_width = 80)]
 #[command(after_help = "\
-Standard input is the message; with options that compose it is the text.
-Exit status 0: on stable storage; with --now: accepted for all. See smtp-send(1).")]
+Standard input is the message, or with -s, --to ... --header its text. Status 0:
+on stable storage, or with --now accepted for all. See smtp-send(1).")]
 pub struct Options {
     /// Recipients; each word may hold several, with or without names
     #[arg(value_name = "RECIPIENT")]
     recipients: Vec<OsString>,
-    /// Sender, who gets bounces; <> for nobody [default: you]
-    #[arg(short, long, value_name = "ADDRESS")]
+    /// Sender, who gets bounces; <> for nobody
+    #[arg(short, long, value_name = "ADDR")]
     from: Option<OsString>,
     /// Full name for a missing From field
     #[arg(short = 'F', long, value_name = "NAME")]
@@ -46,18 +46,18 @@ pub struct Options {
     header_recipients: bool,
     #[command(flatten)]
     compose: Compose,
-    /// Deliver while you wait, without the queue, and tell each result
+    /// Deliver while you wait, and tell each result
     #[arg(long, conflicts_with = "queue_only")]
     now: bool,
     /// As --now; what is deferred goes to the queue
     #[arg(long, conflicts_with = "queue_only")]
     or_queue: bool,
-    /// Only queue; a later queue run makes the first attempt
+    /// Only queue; a later queue run delivers
     #[arg(long)]
     queue_only: bool,
     #[command(flatten)]
     dialogue: Dialogue,
-    /// Configuration file instead of the system's and the user's
+    /// Configuration file instead of the usual ones
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Spool directory
@@ -77,10 +77,13 @@ pub fn main(args: Vec<OsString>) -> Done {
         spool: options.spool.clone(),
         privileged: sys::is_privileged(),
     })?;
+    let caller = Caller::real();
     let plan = plan(&options, &config)?;
+    if !is_now || options.or_queue {
+        check_account(&options, &config, &plan, &caller)?;
+    }
     // As the user, before anything is done as another.
     let mut source = Source::open(&options, &config)?;
-    let caller = Caller::real();
     let runner = Runner::new(&config.spool, options.config.as_deref());
     if is_now {
         let mut message = source.message()?;
@@ -137,6 +140,27 @@ impl Options {
             ));
         }
         Ok(is_now)
+    }
+}
+
+/// The queue knows a message's sender and not the account that was meant.
+fn check_account(
+    options: &Options,
+    config: &Config,
+    plan: &Plan,
+    caller: &Caller,
+) -> Result<(), Stop> {
+    let Some(name) = options.dialogue.account() else {
+        return Ok(());
+    };
+    let own = || ReversePath::Mailbox(caller.mailbox(&config.origin));
+    let sender = plan.sender.clone().unwrap_or_else(own);
+    match config.table().for_sender(&sender).account.as_deref() {
+        Some(chosen) if chosen == name => Ok(()),
+        _ => Err(Stop::usage(format!(
+            "--account {name}: the queue chooses accounts by sender, and this one's 'from' \
+             does not name {sender}; --now would use it"
+        ))),
     }
 }
 
@@ -203,15 +227,20 @@ fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
     })
 }
 
-/// The sender of the envelope, and the name with it.
+/// The sender of the envelope, by default the account's, and the name with it.
 fn sender(
     options: &Options,
     config: &Config,
 ) -> Result<(Option<ReversePath>, Option<String>), Stop> {
-    let Some(word) = &options.from else {
-        return Ok((None, None));
+    let account = options.dialogue.account();
+    let account = account
+        .map(|name| dialogue::account(config, name))
+        .transpose()?;
+    let word = match (&options.from, account.and_then(|a| a.from.as_deref())) {
+        (Some(word), _) => word.as_bytes(),
+        (None, Some(from)) => from.as_bytes(),
+        (None, None) => return Ok((None, None)),
     };
-    let word = word.as_bytes();
     match submit::read_sender(word, &config.origin)? {
         (path, false) => {
             let people = message::addrlist::people(word).0;

@@ -29,17 +29,18 @@ pub struct Explanation {
     pub problem: Option<(String, String)>,
 }
 
-/// Follows aliases and routes of one address. With `ask` the name service is
+/// Follows aliases and routes of one address, for mail from `sender`. With `ask` the name service is
 /// asked for hosts; without, nothing leaves this host. Builds its own runtime.
 pub fn explain_route(
     config: Config,
+    sender: &ReversePath,
     address: &Mailbox,
     ask: bool,
 ) -> Result<Vec<Explanation>, RunError> {
     let runtime = runtime()?;
     let (_stop, stopped) = watch::channel(false);
     let engine = Engine::new(config, runtime.handle().clone(), stopped, None);
-    let envelope = envelope_of(address);
+    let envelope = envelope_of(sender, address);
     let targets = match engine.expand(&envelope) {
         Ok(targets) => targets,
         Err(error) => {
@@ -52,9 +53,9 @@ pub fn explain_route(
     Ok(targets.iter().map(explain).collect())
 }
 
-fn envelope_of(address: &Mailbox) -> Envelope {
+fn envelope_of(sender: &ReversePath, address: &Mailbox) -> Envelope {
     Envelope {
-        sender: ReversePath::Null,
+        sender: sender.clone(),
         params: MailParams::default(),
         recipients: vec![Recipient {
             address: address.clone(),
@@ -83,7 +84,7 @@ fn blank(to: String) -> Explanation {
 async fn one(engine: &Engine, envelope: &Envelope, target: &Target, ask: bool) -> Explanation {
     let mut explanation = blank(target.to.clone());
     explanation.owner = target.owner.clone();
-    let (hop, because) = match hop::next(&engine.table, &target.to) {
+    let (hop, because) = match hop::next(&engine.table.for_sender(&envelope.sender), &target.to) {
         Ok(decided) => decided,
         Err((status, words)) => {
             explanation.problem = Some((status.to_string(), words));

@@ -11,6 +11,7 @@ use super::attempt::{Plan, for_each};
 use super::content::{At, Letter, nameless};
 use super::hop::{Local, Remote};
 use super::local;
+use super::login::Prompt;
 use super::remote::{self, Batch, Settled, Stop};
 use super::result::Instead;
 use super::{Engine, RunError, result, runtime};
@@ -40,9 +41,10 @@ pub fn now(
     envelope: &Envelope,
     message: &mut dyn Read,
     talk: Talk,
+    prompt: Option<Prompt>,
 ) -> Result<Vec<Delivered>, RunError> {
     let is_test = talk.until.is_some();
-    let results = attempts(config, envelope, message, talk)?;
+    let results = attempts(config, envelope, message, talk, prompt)?;
     if is_test {
         return Ok(results);
     }
@@ -62,6 +64,7 @@ fn attempts(
     envelope: &Envelope,
     message: &mut dyn Read,
     talk: Talk,
+    prompt: Option<Prompt>,
 ) -> Result<Vec<Delivered>, RunError> {
     let io = |e: io::Error| {
         RunError::Spool(match e.kind() {
@@ -80,6 +83,7 @@ fn attempts(
     let (_stop, stopped) = watch::channel(false);
     let mut engine = Engine::new(config, runtime.handle().clone(), stopped, None);
     engine.talk = talk;
+    engine.logins.prompt = prompt;
     let targets = match engine.expand(envelope) {
         Ok(targets) => targets,
         Err(error) => {

@@ -131,7 +131,7 @@ impl Part {
                     head.extend_from_slice(b"Content-Transfer-Encoding: 8bit\r\n");
                 }
                 head.extend_from_slice(b"\r\n");
-                chain.octets(head);
+                chain.start_many(head);
                 for member in members {
                     chain.delimiter(&mark, false);
                     member.write(chain, boundary);

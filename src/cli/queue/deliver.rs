@@ -36,6 +36,7 @@ pub fn deliver(mut context: Context, options: &Options) -> Done {
         &piped.envelope,
         &mut message,
         dialogue.talk,
+        None,
     )?;
     let mut out = Out::stdout(dialogue.json);
     let mut worst = Worst::new(context.tool);
@@ -77,7 +78,7 @@ fn tell_routes(
     let mut out = Out::stdout(dialogue.json);
     let mut worst = Worst::new(context.tool);
     for recipient in &envelope.recipients {
-        let legs = route::legs(&context.config, &recipient.address)?;
+        let legs = route::legs(&context.config, &envelope.sender, &recipient.address)?;
         for leg in legs {
             match dialogue.print {
                 true => crate::cli::say(context.tool, &leg.line()),

@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 use crate::deliver;
 use crate::route::Destination;
 use crate::route::transport::Transport;
-use crate::smtp::addr::Mailbox;
+use crate::smtp::addr::{Mailbox, ReversePath};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -114,7 +114,7 @@ pub fn route(context: &Context, options: &Options) -> Done {
             if options.brief {
                 return verdict(config, &address, &mut out);
             }
-            for leg in legs(config, &address)? {
+            for leg in legs(config, &ReversePath::Null, &address)? {
                 out.record(&leg)?;
                 let class = leg.class();
                 worst.take(text, class.map_or(Ok(()), |c| Err(Stop::Status(c))))?;
@@ -130,7 +130,7 @@ pub fn route(context: &Context, options: &Options) -> Done {
 /// Statuses of addresses that are known to lead nowhere make 67, whatever the
 /// reason; a name service that does not answer is no such knowledge.
 fn verdict(config: &Config, address: &Mailbox, out: &mut Out) -> Done {
-    let found = deliver::explain_route(config.clone(), address, true)?;
+    let found = deliver::explain_route(config.clone(), &ReversePath::Null, address, true)?;
     let problem = found.iter().find_map(|leg| leg.problem.as_ref());
     match problem {
         None => {
@@ -163,9 +163,13 @@ fn qualified(config: &Config, text: &str) -> Result<Mailbox, Stop> {
     }
 }
 
-/// Where mail to this address would go.
-pub(super) fn legs(config: &Config, address: &Mailbox) -> Result<Vec<Leg>, Stop> {
-    let found = deliver::explain_route(config.clone(), address, true)?;
+/// Where mail from this sender to this address would go.
+pub(super) fn legs(
+    config: &Config,
+    sender: &ReversePath,
+    address: &Mailbox,
+) -> Result<Vec<Leg>, Stop> {
+    let found = deliver::explain_route(config.clone(), sender, address, true)?;
     Ok(found.into_iter().map(|one| leg(address, one)).collect())
 }
 

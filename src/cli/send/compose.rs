@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, IsTerminal, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -18,37 +17,38 @@ use crate::message::compose::{
 };
 use crate::route::domain_key;
 use crate::smtp::addr::Domain;
+use crate::sys;
 
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Compose {
-    /// Recipients of a composed message, as its To field has them
-    #[arg(long, value_name = "ADDRESSES")]
+    /// Recipients, in the field To (as arguments are)
+    #[arg(long, value_name = "ADDR")]
     to: Vec<OsString>,
     /// Recipients in Cc
-    #[arg(long, value_name = "ADDRESSES")]
+    #[arg(long, value_name = "ADDR")]
     cc: Vec<OsString>,
     /// Recipients in no field
-    #[arg(long, value_name = "ADDRESSES")]
+    #[arg(long, value_name = "ADDR")]
     bcc: Vec<OsString>,
     /// Where answers go
-    #[arg(long, value_name = "ADDRESSES")]
+    #[arg(long, value_name = "ADDR")]
     reply_to: Vec<OsString>,
     /// Subject
     #[arg(short, long, value_name = "TEXT")]
     subject: Option<OsString>,
-    /// The text, instead of standard input
+    /// The text, instead of standard input (-)
     #[arg(long, value_name = "TEXT")]
     text: Option<OsString>,
-    /// HTML from FILE (-: standard input), beside the text or instead of it
+    /// HTML, beside the text; - is standard input
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Attach FILE (may be repeated)
+    /// Attach FILE (repeat for more)
     #[arg(short, long, value_name = "FILE")]
     attach: Vec<PathBuf>,
-    /// Show FILE in the HTML, which calls it cid:NAME (may be repeated)
+    /// FILE for the HTML, which calls it cid:NAME
     #[arg(long, value_name = "FILE")]
     inline: Vec<PathBuf>,
-    /// Another field, 'Name: value' (may be repeated)
+    /// Another field, 'Name: value'
     #[arg(long, value_name = "FIELD")]
     header: Vec<OsString>,
 }
@@ -99,27 +99,26 @@ impl Compose {
         Ok(Box::new(letter.into_reader(&unique()?)))
     }
 
-    /// Text and HTML; standard input is the text where neither is given.
+    /// Text and HTML. Standard input is the text unless either says otherwise;
+    /// beside HTML it may be empty, and nobody at a terminal is waited for.
     fn texts(&self, limit: u64) -> Result<(Option<Text>, Option<Text>), Stop> {
-        let text_input = match (&self.text, &self.html) {
-            (Some(text), _) => text == STDIN,
-            (None, html) => html.is_none(),
-        };
         let html_input = self.html.as_deref() == Some(Path::new(STDIN));
+        let text_input = match &self.text {
+            Some(text) => text == STDIN,
+            None if self.html.is_none() => true,
+            None => !html_input && !io::stdin().is_terminal(),
+        };
         if text_input && html_input {
             return Err(Stop::usage(
                 "--text - and --html -: standard input can be read only once",
             ));
         }
-        if text_input || html_input {
+        if html_input || (text_input && self.html.is_none()) {
             submit::check_input()?;
         }
         let text = match (&self.text, text_input) {
             (_, true) => Some(read("standard input", &mut Input, limit)?),
-            (Some(text), _) => {
-                let mut octets = text.as_bytes();
-                Some(read("--text", &mut octets, limit)?)
-            }
+            (Some(text), _) => Some(read("--text", &mut text.as_bytes(), limit)?),
             (None, _) => None,
         };
         let html = match (&self.html, html_input) {
@@ -130,7 +129,8 @@ impl Compose {
             }
             (None, _) => None,
         };
-        Ok((text, html))
+        let is_needed = |text: &Text| html.is_none() || !text.is_empty();
+        Ok((text.filter(is_needed), html))
     }
 
     /// Two of one name would be one to the HTML.
@@ -253,11 +253,6 @@ impl Read for Named {
 
 /// For boundaries, which no content can hold then.
 fn unique() -> Result<String, Stop> {
-    let mut octets = [0u8; 12];
-    getrandom::fill(&mut octets).map_err(|e| Stop::new(Class::OsErr, e.to_string()))?;
-    let mut text = String::new();
-    for octet in octets {
-        let _ = write!(text, "{octet:02x}");
-    }
-    Ok(text)
+    let octets = sys::random::<16>().map_err(|e| Stop::new(Class::OsErr, e.to_string()))?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(octets)))
 }

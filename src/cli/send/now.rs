@@ -95,7 +95,9 @@ impl Again<'_> {
         log::open_quiet(self.config.log, NAME);
         let spool = submit::open_spool(self.config)?;
         let mut id = None;
-        let wake = |_| drop(self.runner.wake(&spool));
+        let wake = |_| {
+            self.runner.wake(&spool);
+        };
         submit::with_owner(&spool, &wake, |tell| {
             let done = commit(&spool, piped.id, &envelope, &mut content)?;
             tell.committed(Some(done));

@@ -42,6 +42,12 @@ impl Chain {
         self.links.push_back(Box::new(Cursor::new(octets)));
     }
 
+    /// The header of a container, whose first delimiter follows at once.
+    pub fn start_many(&mut self, head: Vec<u8>) {
+        self.octets(head);
+        self.ends_line = true;
+    }
+
     pub fn content(&mut self, source: Box<dyn Read>, encoding: Encoding) {
         self.ends_line = encoding == Encoding::Base64;
         self.links.push_back(match encoding {

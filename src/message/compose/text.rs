@@ -57,6 +57,10 @@ impl Text {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.facts.length == 0
+    }
+
     /// Reads all of it, at most `limit` octets; line ends become CRLF as on the
     /// standard input of `sendmail`. `spill` makes a file for what is long.
     pub fn read(
