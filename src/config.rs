@@ -25,6 +25,7 @@ use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
+pub use access::route_to;
 pub use aliases::{load_aliases, load_aliases_from};
 pub use host::user_spool;
 pub use keys::{KEYS, Key, smarthost as server};

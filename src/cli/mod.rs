@@ -10,6 +10,8 @@ pub mod drain;
 pub mod human;
 pub mod mx;
 pub mod output;
+pub mod progress;
+pub mod prompt;
 pub mod queue;
 pub mod send;
 pub mod sendmail;
@@ -56,6 +58,14 @@ impl Stop {
         match self {
             Stop::Failed(_, text) => text,
             _ => "it failed",
+        }
+    }
+
+    /// This failure, and what went wrong besides.
+    pub fn and(self, other: &Stop) -> Stop {
+        match self {
+            Stop::Failed(class, text) => Stop::Failed(class, format!("{text}; {}", other.text())),
+            stop => stop,
         }
     }
 

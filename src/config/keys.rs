@@ -157,7 +157,7 @@ pub fn listen(text: &str) -> Result<String, Wrong> {
 pub fn local(text: &str) -> Result<Transport, Wrong> {
     match parsed(text)? {
         Transport::Mx | Transport::Smtp { .. } => Err(expected(
-            "maildir:, mbox:, discard:, error: or hold: for local mailboxes",
+            "lmtp:, maildir:, mbox:, discard:, error: or hold: for local mailboxes",
         )),
         local => Ok(local),
     }

@@ -391,7 +391,7 @@ fn wrong_values_are_told_by_position_and_not_repeated() {
         ),
         (
             "smarthost = \"s3cret.example\"",
-            "c.toml:1:13: expected a transport: mx:, smtp://host, smtps://host, submission://host, maildir:/path, mbox:/path, discard:, error:status text, or hold:",
+            "c.toml:1:13: expected a transport: mx:, smtp://host, smtps://host, submission://host, lmtp://host, lmtp:/socket, maildir:/path, mbox:/path, discard:, error:status text, or hold:",
         ),
         (
             "smarthost = \"mx:\"",
@@ -407,7 +407,7 @@ fn wrong_values_are_told_by_position_and_not_repeated() {
         ),
         (
             "local = \"mx:\"",
-            "c.toml:1:9: expected maildir:, mbox:, discard:, error: or hold: for local mailboxes",
+            "c.toml:1:9: expected lmtp:, maildir:, mbox:, discard:, error: or hold: for local mailboxes",
         ),
         (
             "[dns]\nservers = [\"s3cret\"]",

@@ -129,7 +129,7 @@ impl<H: Handler> Dialogue<H> {
                     // A blocking call costs a change of threads: only where
                     // files or the user database are read.
                     let answer = match question {
-                        Ask::Mail(..) | Ask::Rcpt(..) | Ask::End(_) => {
+                        Ask::Mail(..) | Ask::Rcpt(..) | Ask::End(_) | Ask::Auth(_) => {
                             blocking(files, || ask(handler, &question)).await
                         }
                         Ask::Vrfy(_) | Ask::Expn(_) | Ask::Data => ask(handler, &question),
@@ -220,6 +220,7 @@ fn is_yes(answer: &Answer) -> bool {
     match answer {
         Answer::Yes => true,
         Answer::Reply(reply) => reply.is_positive(),
+        Answer::Challenge(_) | Answer::User(_) => false,
     }
 }
 

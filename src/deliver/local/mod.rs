@@ -39,6 +39,24 @@ pub struct Order {
     pub sender: String,
 }
 
+/// Appends a message to a user's mbox, as that user. Names no runtime.
+pub fn append_to_mbox(
+    path: &Path,
+    owner: u32,
+    sender: &str,
+    content: &mut dyn Read,
+) -> io::Result<()> {
+    let order = Order {
+        path: path.to_owned(),
+        form: Form::Mbox,
+        owner: None,
+        is_listed: false,
+        trace: String::new(),
+        sender: sender.to_owned(),
+    };
+    mbox::append(mbox::open(path, owner)?, &order, content)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Maildir,
