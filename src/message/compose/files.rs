@@ -81,7 +81,7 @@ impl Attachment {
             FileContent::Octets { source, charset } => {
                 (media_type(&self.name), charset, source, Encoding::Base64)
             }
-            FileContent::Message(text) => match text.as_it_is() {
+            FileContent::Message(text) => match text.into_itself() {
                 Ok((source, encoding)) => (MESSAGE, None, source, encoding),
                 Err(text) => (UNKNOWN, None, text.into_source(), Encoding::Base64),
             },

@@ -106,7 +106,7 @@ impl Text {
 
     /// As it stands, for what may not be encoded (RFC 2046 section 5.2.1);
     /// gives it back where it has lines that no server takes.
-    pub(super) fn as_it_is(self) -> Result<(Box<dyn Read>, Encoding), Text> {
+    pub(super) fn into_itself(self) -> Result<(Box<dyn Read>, Encoding), Text> {
         match self.facts {
             Facts { longest, .. } if longest > LINE => Err(self),
             Facts { wide: 0, .. } => Ok((self.held.into_reader(), Encoding::SevenBit)),
