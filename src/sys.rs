@@ -53,6 +53,35 @@ pub fn user_by_name(name: &str) -> Option<User> {
     })
 }
 
+/// As [`user_by_name`], telling nobody there from a database that cannot be
+/// read now.
+pub fn find_user(name: &str) -> io::Result<Option<User>> {
+    if let Some(user) = user_by_name(name) {
+        return Ok(Some(user));
+    }
+    let Ok(name) = CString::new(name) else {
+        return Ok(None);
+    };
+    let mut entry = MaybeUninit::<libc::passwd>::uninit();
+    let mut result = std::ptr::null_mut();
+    let mut buffer = vec![0; NSS_BUFFER_MAX];
+    // SAFETY: as in user_by_name; entry and result are valid for writing.
+    let code = unsafe {
+        libc::getpwnam_r(
+            name.as_ptr(),
+            entry.as_mut_ptr(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            &mut result,
+        )
+    };
+    match code {
+        // What the manual lists for a name that was not found.
+        0 | libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM => Ok(None),
+        code => Err(io::Error::from_raw_os_error(code)),
+    }
+}
+
 fn user(
     mut ask: impl FnMut(*mut libc::passwd, &mut [libc::c_char], *mut *mut libc::passwd) -> i32,
 ) -> Option<User> {
@@ -387,13 +416,20 @@ fn ofd(fd: BorrowedFd<'_>, command: i32, kind: i32) -> io::Result<libc::flock> {
 /// verified; then no_new_privs. Single-threaded callers only. After an error
 /// the process may be half changed: it must end.
 pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
+    become_user_to_run(uid, gid, groups)?;
+    // SAFETY: takes numbers alone.
+    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
+}
+
+/// As [`become_user`], but programs that it starts may be setgid: a user's
+/// vacation program sends its answer with the setgid `sendmail`.
+pub fn become_user_to_run(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
     // SAFETY: groups is a live slice with its length; the other calls take
     // numbers alone.
     unsafe {
         check(libc::setgroups(groups.len(), groups.as_ptr()))?;
         check(libc::setresgid(gid, gid, gid))?;
         check(libc::setresuid(uid, uid, uid))?;
-        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
     }
     SPOOL_GROUP.store(NO_GROUP, Ordering::Relaxed);
     // SAFETY: these calls take numbers alone; the last must fail.

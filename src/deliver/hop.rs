@@ -50,8 +50,11 @@ pub struct Local {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum LocalKind {
-    /// The mailbox of a local part, as the transport's template has it.
-    User { transport: Transport, local: String },
+    /// A user's mailbox or program, as the transport has it.
+    User {
+        transport: Transport,
+        address: Mailbox,
+    },
     /// A file or, with a slash at its end, a Maildir of an alias.
     File(String),
     /// A program of an alias.
@@ -104,11 +107,11 @@ fn by_transport(decision: &Decision<'_>, mailbox: &Mailbox) -> Result<Hop, (&'st
             port: *port,
             implicit_tls: *implicit_tls,
         },
-        Transport::Maildir(_) | Transport::Mbox(_) => {
+        Transport::Maildir(_) | Transport::Mbox(_) | Transport::Pipe(_) => {
             return Ok(Hop::Local(Local {
                 kind: LocalKind::User {
                     transport: decision.transport.clone(),
-                    local: mailbox.local.clone(),
+                    address: mailbox.clone(),
                 },
                 route: decision.transport.to_string(),
             }));

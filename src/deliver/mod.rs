@@ -12,6 +12,7 @@ mod content;
 mod expand;
 mod explain;
 mod finish;
+mod forward;
 mod hop;
 mod hosts;
 mod job;
@@ -34,7 +35,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::class::{Class, Classify};
-use crate::config::Config;
+use crate::config::{Book, BookFiles, Config};
 use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
@@ -135,7 +136,7 @@ struct Engine {
     table: Table,
     /// Without `hold:` routes, for messages that were released.
     released: Table,
-    aliases: expand::AliasFiles,
+    book: BookFiles,
     resolver: Result<Resolver, String>,
     connector: Connector,
     pool: pool::Pool,
@@ -164,7 +165,7 @@ impl Engine {
         Engine {
             table,
             released,
-            aliases: expand::AliasFiles::default(),
+            book: BookFiles::default(),
             resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
             connector: Connector::new(config.tls.ca_file.clone()),
             pool: pool::Pool::new(config.delivery.per_destination),
@@ -190,8 +191,13 @@ impl Engine {
     }
 
     fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, String> {
-        let aliases = self.aliases.get(&self.config);
-        expand::targets(&self.config, &self.table, &aliases, envelope)
+        let mut forward = |name: &str| forward::targets(&self.config, forward::Reader::Own, name);
+        expand::targets(&self.book(), envelope, &mut forward)
+    }
+
+    fn book(&self) -> Arc<Book> {
+        self.book
+            .get(&self.config, |error| log::config_error(error))
     }
 
     /// Is this the name of this host (MX-08)?

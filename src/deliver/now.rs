@@ -139,7 +139,7 @@ fn deliver(
 ) -> BTreeMap<u32, Attempt> {
     let mut plan = Plan::default();
     for (number, target) in (0u32..).zip(targets) {
-        plan.add(&engine.table, number, &target.to);
+        plan.add(&engine.table, number, target);
     }
     let words = "a route would hold this mail: queue it instead";
     let held = for_each(&plan.held, &result::deferred("4.7.1", words));
@@ -197,8 +197,8 @@ fn here(
     target: &Target,
     to: &Local,
 ) -> Attempt {
-    match local::order(&engine.config, to, envelope, target) {
+    match local::order(&engine.config, &engine.book(), to, envelope, target) {
         Err(attempt) => *attempt,
-        Ok(order) => local::here(&order, letter, &target.to).unwrap_or_else(damaged),
+        Ok(order) => local::here(order, letter, &target.to).unwrap_or_else(damaged),
     }
 }

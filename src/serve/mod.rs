@@ -13,3 +13,4 @@ mod notify;
 pub mod policy;
 pub mod service;
 pub mod session;
+mod verify;

@@ -106,8 +106,9 @@ fn write(file: &mut File, end: u64, order: &Order, content: &mut dyn Read) -> io
     let sender = order
         .sender
         .replace(|c: char| c.is_whitespace() || c.is_control(), "-");
-    write!(file, "{separator}From {sender} {date}\n{}", order.trace)?;
-    io::copy(&mut Letter::new(content, Mboxrd), file)?;
+    write!(file, "{separator}From {sender} {date}\n{}", order.trace())?;
+    let mut letter = Letter::new(content, Mboxrd, &order.delivered_to);
+    io::copy(&mut letter, file)?;
     file.write_all(b"\n")
 }
 
