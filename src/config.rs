@@ -9,6 +9,7 @@ mod book;
 mod file;
 mod host;
 mod keys;
+mod queue;
 mod slot;
 mod value;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 use crate::class::{Class, Classify};
 use crate::route::network::Network;
 use crate::route::retry::Schedule;
+use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
@@ -26,6 +28,7 @@ pub use aliases::{load_aliases, load_aliases_from};
 pub use book::{Book, BookFiles, System, load_book};
 pub use host::user_spool;
 pub use keys::{KEYS, Key};
+pub use queue::{Notices, Queue};
 pub use value::{duration_text, parse_duration, parse_size};
 
 /// The system's configuration file.
@@ -65,6 +68,10 @@ pub struct Config {
     /// The smarthost's TLS policy, set or not set apart from it.
     pub smarthost_tls: TlsPolicy,
     pub routes: Vec<Route>,
+    /// How local submissions are rewritten.
+    pub rewrite: Rules,
+    /// Who may give another envelope sender than the own address; empty: all.
+    pub trusted_users: Vec<String>,
     /// As whom administrators' `|program` and `/file` run, and mail to root is delivered.
     pub default_user: String,
     /// As whom server and runner work when started as root.
@@ -78,8 +85,12 @@ pub struct Config {
     pub history_days: u32,
     /// Originals over this go back as headers only, octets.
     pub return_limit: u64,
+    pub notices: Notices,
+    pub queue: Queue,
     /// Print `Total requests:` in `mailq`.
     pub mailq_total: bool,
+    /// Addresses of other users' mail are not shown in `mailq`.
+    pub mailq_private: bool,
     pub log: LogTo,
     pub dns: Dns,
     pub delivery: Delivery,
@@ -252,6 +263,8 @@ impl Default for Config {
             smarthost: None,
             smarthost_tls: TlsPolicy::Opportunistic,
             routes: Vec::new(),
+            rewrite: Rules::default(),
+            trusted_users: Vec::new(),
             default_user: "nobody".to_owned(),
             service_user: "smtputils".to_owned(),
             message_size: 50 << 20,
@@ -259,7 +272,10 @@ impl Default for Config {
             delay_notice: Duration::from_secs(4 * 3600),
             history_days: 30,
             return_limit: 50 << 10,
+            notices: Notices::default(),
+            queue: Queue::default(),
             mailq_total: true,
+            mailq_private: false,
             log: LogTo::Auto,
             dns: Dns::default(),
             delivery: Delivery::default(),

@@ -18,6 +18,8 @@ mod killed;
 mod local;
 #[path = "deliver/log.rs"]
 mod log;
+#[path = "deliver/notices.rs"]
+mod notices;
 #[path = "deliver/processes.rs"]
 mod processes;
 #[path = "deliver/remote.rs"]

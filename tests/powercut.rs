@@ -90,6 +90,7 @@ fn one(spool: &Spool, record: bool, acked: &mut impl Write) -> Result<()> {
             address: None,
             route: None,
             tls: None,
+            passed_on: false,
             ms: 0,
         };
         claim.record(&[attempt], true)?;

@@ -316,7 +316,7 @@ _smtp__queue() {
             return 0
             ;;
         smtp__subcmd__queue__subcmd__run)
-            opts="-h --watch --drain --all --id --sender --recipient --config --spool --help"
+            opts="-h --watch --drain --all --id --trace --sender --recipient --config --spool --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -72,6 +72,7 @@ complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l spool -d '
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l watch -d 'Stay, and deliver what comes (a service)'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l drain -d 'Stay until nothing is left in the queue'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l all -d 'Try messages that are not yet due as well'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l trace -d 'Show each dialogue with a server on stderr, secrets masked'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l spool -d 'Spool directory' -r -F

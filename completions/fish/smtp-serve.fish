@@ -1,4 +1,4 @@
-complete -c smtp-serve -l listen -d 'Listen here; may be given several times. HOST:PORT, or smtps://HOST:PORT' -r
+complete -c smtp-serve -l listen -d 'Listen here: HOST:PORT, ROLE://HOST:PORT or ROLE:/PATH; may be repeated' -r
 complete -c smtp-serve -l relay-from -d 'Networks that may send to anybody' -r
 complete -c smtp-serve -l hostname -d 'Name in the greeting' -r
 complete -c smtp-serve -l tls-certificate -d 'Certificate chain, PEM' -r -F

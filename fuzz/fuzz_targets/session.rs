@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use libfuzzer_sys::fuzz_target;
 use smtputils::smtp::caps::Caps;
 use smtputils::smtp::reply::Reply;
-use smtputils::smtp::server::{Answer, Ask, Session, Settings, Step};
+use smtputils::smtp::server::{Answer, Ask, Role, Session, Settings, Step};
 
 /// The machine's bound and a reply that goes over it.
 const MAX_OUTPUT: usize = 8192;
@@ -54,6 +54,7 @@ impl Carrier {
     fn new(flags: u8, answers: [u8; 2]) -> Carrier {
         let is = |bit: u8| flags & (1 << bit) != 0;
         let settings = Settings {
+            role: Role::Mx,
             hostname: "mx.example.org".to_owned(),
             caps: Caps {
                 pipelining: true,

@@ -65,15 +65,20 @@ impl Runner {
     }
 
     /// Runs `smtp-queue` with these words and waits; what it prints is thrown
-    /// away: callers of `sendmail` take any word for an error. What it came to
-    /// stands in the spool.
-    pub fn run(&self, words: &[&OsStr]) -> Result<(), Stop> {
+    /// away, but for its stderr where `is_heard`: callers of `sendmail` take any
+    /// word for an error. What it came to stands in the spool.
+    pub fn run(&self, words: &[&OsStr], is_heard: bool) -> Result<(), Stop> {
         let program = program().map_err(not_started)?;
+        let stderr = if is_heard {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        };
         let child = Command::new(&program)
             .args(self.args(words))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .status();
         match child {
             Ok(_) => Ok(()),

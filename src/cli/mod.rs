@@ -14,6 +14,7 @@ pub mod send;
 pub mod sendmail;
 pub mod serve;
 pub mod submit;
+pub mod trace;
 pub mod verify;
 pub mod words;
 
@@ -46,6 +47,14 @@ impl Stop {
 
     pub fn usage(text: impl Into<String>) -> Stop {
         Stop::new(Class::Usage, text)
+    }
+
+    /// What went wrong, in words.
+    pub fn text(&self) -> &str {
+        match self {
+            Stop::Failed(_, text) => text,
+            _ => "it failed",
+        }
     }
 
     /// Text shown before an error: `smtp-queue hold: ID: ...`.

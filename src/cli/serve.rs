@@ -26,8 +26,8 @@ const TOOL: &str = "smtp-serve";
 #[derive(Debug, Parser)]
 #[command(name = TOOL, version, disable_help_subcommand = true)]
 pub struct Args {
-    /// Listen here; may be given several times. HOST:PORT, or smtps://HOST:PORT
-    #[arg(long, value_name = "HOST:PORT")]
+    /// Listen here: HOST:PORT, ROLE://HOST:PORT or ROLE:/PATH; may be repeated
+    #[arg(long, value_name = "PLACE")]
     listen: Vec<String>,
     /// Serve one session on standard input and output
     #[arg(long, conflicts_with = "listen")]
@@ -114,7 +114,7 @@ fn plan(args: Args) -> Result<Plan, Stop> {
     if !has_tls && endpoints.iter().any(|e| e.implicit_tls) {
         return Err(Stop::new(
             Class::Config,
-            "smtps:// needs tls.certificate and tls.key",
+            "TLS from the first octet needs tls.certificate and tls.key",
         ));
     }
     Ok(Plan {

@@ -5,9 +5,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key, PartRoute, ROUTE_KEYS};
-use super::slot::{Slot, expected};
+use super::keys::{self, KEYS, Key, OVERRIDE_KEYS, PartRoute, ROUTE_KEYS};
+use super::slot::{Slot, Wrong, expected};
 use super::{Config, ConfigError};
+use crate::route::rewrite::Override;
 
 /// A file under reading.
 struct File<'a> {
@@ -67,6 +68,12 @@ impl File<'_> {
                     .map(|r| self.route(r))
                     .collect::<Result<_, _>>()?;
             }
+            (Slot::Overrides(overrides), DeValue::Array(items)) => {
+                *overrides = items
+                    .iter()
+                    .map(|item| self.rewrite_override(item))
+                    .collect::<Result<_, _>>()?;
+            }
             (slot, plain) => slot
                 .set(plain)
                 .map_err(|what| self.wrong(value.span(), &what))?,
@@ -80,20 +87,52 @@ impl File<'_> {
         &self,
         item: &Spanned<DeValue<'_>>,
     ) -> Result<crate::route::table::Route, ConfigError> {
+        let mut route = PartRoute::default();
+        self.item(item, "route", &ROUTE_KEYS, |key, value| {
+            keys::route(&mut route, key, value)
+        })?;
+        route.whole().map_err(|what| self.wrong(item.span(), &what))
+    }
+
+    fn rewrite_override(&self, item: &Spanned<DeValue<'_>>) -> Result<Override, ConfigError> {
+        let known: Vec<String> = KEYS
+            .iter()
+            .filter_map(|key| key.name.strip_prefix("rewrite."))
+            .filter(|name| *name != "override")
+            .map(|name| format!("rewrite.override.{name}"))
+            .chain(OVERRIDE_KEYS.map(str::to_owned))
+            .collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let mut found = Override::default();
+        self.item(item, "rewrite.override", &known, |key, value| {
+            keys::rewrite_override(&mut found, key, value)
+        })?;
+        match found.uid.is_empty() && found.sender.is_empty() {
+            true => Err(self.wrong(item.span(), &expected("uid or sender in every override"))),
+            false => Ok(found),
+        }
+    }
+
+    /// One table of an array of tables, key by key.
+    fn item(
+        &self,
+        item: &Spanned<DeValue<'_>>,
+        section: &str,
+        known: &[&str],
+        mut set: impl FnMut(&str, &DeValue<'_>) -> Result<(), Wrong>,
+    ) -> Result<(), ConfigError> {
         let Some(table) = item.get_ref().as_table() else {
-            let form = expected("a table for each route, [[route]]");
+            let form = expected(&format!("a table for each, [[{section}]]"));
             return Err(self.wrong(item.span(), &form));
         };
-        let mut route = PartRoute::default();
         for (key, value) in table.iter() {
-            let name = format!("route.{}", key.get_ref());
-            if !ROUTE_KEYS.contains(&name.as_str()) {
-                return Err(self.unknown(key.span(), &name, &ROUTE_KEYS));
+            let name = format!("{section}.{}", key.get_ref());
+            if !known.contains(&name.as_str()) {
+                return Err(self.unknown(key.span(), &name, known));
             }
-            keys::route(&mut route, key.get_ref(), value.get_ref())
-                .map_err(|what| self.wrong(value.span(), &what))?;
+            set(key.get_ref(), value.get_ref()).map_err(|what| self.wrong(value.span(), &what))?;
         }
-        route.whole().map_err(|what| self.wrong(item.span(), &what))
+        Ok(())
     }
 
     fn wrong(&self, span: Range<usize>, what: &str) -> ConfigError {

@@ -7,6 +7,7 @@ use super::slot::{Slot, Wrong, expected};
 use super::value::LONGEST;
 use super::{Config, slot};
 use crate::route::domain_key;
+use crate::route::rewrite::{self, Override};
 use crate::route::table::{Route, pattern};
 use crate::route::transport::{TlsPolicy, Transport};
 use crate::smtp::addr::{Domain, Mailbox};
@@ -23,6 +24,10 @@ pub struct Key {
 
 /// Keys of a `[[route]]` table.
 pub const ROUTE_KEYS: [&str; 3] = ["route.match", "route.to", "route.tls"];
+
+/// Keys of a `[[rewrite.override]]` table that `[rewrite]` has not; all of that
+/// one it has too.
+pub const OVERRIDE_KEYS: [&str; 2] = ["rewrite.override.uid", "rewrite.override.sender"];
 
 const ANY: std::ops::RangeInclusive<u64> = 0..=LONGEST;
 const WAIT: std::ops::RangeInclusive<u64> = 1..=LONGEST;
@@ -59,12 +64,17 @@ pub const KEYS: &[Key] = keys! {
     "history_days" = "30", "days for which results are kept", |c| Slot::Number(&mut c.history_days, 0..=36500);
     "return_limit" = "\"50K\"", "larger messages are returned as header only", |c| Slot::Size(&mut c.return_limit, 0..=OCTETS);
     "mailq_total" = "true", "print Total requests: in mailq", |c| Slot::Flag(&mut c.mailq_total);
+    "mailq_private" = "false", "hide addresses of other users' mail in mailq", |c| Slot::Flag(&mut c.mailq_private);
+    "trusted_users" = "[]", "who may give a sender that is not the own address; empty: everybody", |c| Slot::Words(&mut c.trusted_users);
     "log" = "\"auto\"", "where the log goes: auto, stderr, syslog, none", |c| Slot::Log(&mut c.log);
     "retry.first" = "\"5m\"", "wait before the second attempt", |c| Slot::Duration(&mut c.retry.first, WAIT);
     "retry.factor" = "2.0", "each further wait is longer by this", |c| Slot::Float(&mut c.retry.factor, 1.0..=100.0);
     "retry.longest" = "\"4h\"", "longest wait", |c| Slot::Duration(&mut c.retry.longest, WAIT);
     "retry.jitter" = "0.1", "share by which a wait may be longer or shorter", |c| Slot::Float(&mut c.retry.jitter, 0.0..=1.0);
     "retry.give_up" = "\"5d\"", "when undelivered mail is returned", |c| Slot::Duration(&mut c.retry.give_up, ANY);
+    "notices.template" = "", "file with the words of notices instead of the built-in ones", |c| Slot::OptionalPath(&mut c.notices.template);
+    "notices.per_hour" = "1000", "notices made in an hour, at most; 0: any number", |c| Slot::Number(&mut c.notices.per_hour, 0..=MOST);
+    "queue.metrics" = "[]", "where a resident runner gives figures to Prometheus", |c| Slot::Listen(&mut c.queue.metrics);
     "dns.servers" = "[]", "name servers instead of the system's", |c| Slot::Servers(&mut c.dns.servers);
     "dns.timeout" = "\"5s\"", "wait for one answer", |c| Slot::Duration(&mut c.dns.timeout, 1..=300);
     "dns.attempts" = "2", "how often a question is sent", |c| Slot::Count(&mut c.dns.attempts, 1..=10);
@@ -75,7 +85,7 @@ pub const KEYS: &[Key] = keys! {
     "delivery.connect_timeout" = "\"30s\"", "wait for a connection", |c| Slot::Duration(&mut c.delivery.connect_timeout, 1..=3600);
     "delivery.command_timeout" = "\"5m\"", "wait for a reply", |c| Slot::Duration(&mut c.delivery.command_timeout, 1..=7200);
     "delivery.program_timeout" = "\"10m\"", "longest a program may take with a message", |c| Slot::Duration(&mut c.delivery.program_timeout, 1..=86400);
-    "serve.listen" = "[]", "addresses to listen on: host:port, tls:host:port", |c| Slot::Listen(&mut c.serve.listen);
+    "serve.listen" = "[]", "places to listen on: host:port, role://host:port, role:/path; see smtp-serve(8)", |c| Slot::Listen(&mut c.serve.listen);
     "serve.relay_from" = "[]", "networks whose clients may send to any domain", |c| Slot::Networks(&mut c.serve.relay_from);
     "serve.users" = "[]", "where users are looked up besides aliases; empty: the system's", |c| Slot::Users(&mut c.serve.users);
     "serve.relay_domains" = "[]", "domains that this host is a backup for", |c| Slot::Patterns(&mut c.serve.relay_domains);
@@ -96,6 +106,12 @@ pub const KEYS: &[Key] = keys! {
     "tls.certificate" = "", "the server's certificate chain, PEM", |c| Slot::OptionalPath(&mut c.tls.certificate);
     "tls.key" = "", "the key to it, PEM", |c| Slot::OptionalPath(&mut c.tls.key);
     "tls.ca_file" = "", "trusted roots instead of the system's, PEM", |c| Slot::OptionalPath(&mut c.tls.ca_file);
+    "rewrite.from" = "", "sender of all submissions, in the envelope and in From", |c| Slot::Sender(c.rewrite.general.from.get_or_insert_default());
+    "rewrite.from_name" = "", "name in From", |c| Slot::Phrase(c.rewrite.general.from_name.get_or_insert_default());
+    "rewrite.to_bare" = "false", "bare names become what they are aliases for, in the header too", |c| Slot::Flag(c.rewrite.general.to_bare.get_or_insert_default());
+    "rewrite.all_to" = "", "who gets everything instead of the recipients", |c| Slot::Mailbox(c.rewrite.general.all_to.get_or_insert_default());
+    "rewrite.discard" = "false", "take everything, send nothing", |c| Slot::Flag(c.rewrite.general.discard.get_or_insert_default());
+    "rewrite.override" = "", "rewriting for some callers, see REWRITING", |c| Slot::Overrides(&mut c.rewrite.overrides);
     "route" = "", "routes, see ROUTES", |c| Slot::Routes(&mut c.routes);
 };
 
@@ -216,6 +232,42 @@ fn unsaid_tls(transport: &str) -> TlsPolicy {
         Some(("smtps" | "submission", _)) => TlsPolicy::Required,
         _ => TlsPolicy::Opportunistic,
     }
+}
+
+/// A sender's address, with placeholders or without.
+pub fn sender(text: &str) -> Result<String, Wrong> {
+    let example = rewrite::Sender {
+        user: "u",
+        host: "h.example",
+    };
+    match text.is_empty() || example.address(text).is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err(expected("an address, in which {user} and {host} may stand")),
+    }
+}
+
+/// One value of a `[[rewrite.override]]` table.
+pub fn rewrite_override(
+    to: &mut Override,
+    name: &str,
+    value: &toml::de::DeValue<'_>,
+) -> Result<(), Wrong> {
+    let profile = &mut to.profile;
+    let slot = match name {
+        "uid" => Slot::Words(&mut to.uid),
+        "sender" => {
+            let form = |_| expected("a domain, .domain, user@domain or *");
+            to.sender = slot::list(value, |v| pattern(slot::text(v)?).map_err(form))?;
+            return Ok(());
+        }
+        "from" => Slot::Sender(profile.from.get_or_insert_default()),
+        "from_name" => Slot::Phrase(profile.from_name.get_or_insert_default()),
+        "to_bare" => Slot::Flag(profile.to_bare.get_or_insert_default()),
+        "all_to" => Slot::Mailbox(profile.all_to.get_or_insert_default()),
+        "discard" => Slot::Flag(profile.discard.get_or_insert_default()),
+        _ => return Err(expected("a key of [rewrite], uid or sender")),
+    };
+    slot.set(value)
 }
 
 /// One value of a `[[route]]` table.

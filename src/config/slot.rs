@@ -10,8 +10,10 @@ use toml::de::DeValue;
 use super::value::{duration_text, parse_duration, parse_size, size_text};
 use super::{LogTo, keys};
 use crate::route::network::Network;
+use crate::route::rewrite::Override;
 use crate::route::table::Route;
 use crate::route::transport::{TlsPolicy, Transport};
+use crate::smtp::addr::Mailbox;
 
 /// A setting in its place in the configuration, by type.
 pub enum Slot<'a> {
@@ -20,8 +22,15 @@ pub enum Slot<'a> {
     Domains(&'a mut Vec<String>),
     /// A local part or a whole address.
     Address(&'a mut String),
+    /// A whole address, or empty for none.
+    Mailbox(&'a mut String),
+    /// As `Mailbox`, with placeholders.
+    Sender(&'a mut String),
+    /// A person's or program's name.
+    Phrase(&'a mut String),
     /// A name of the user database.
     User(&'a mut String),
+    Words(&'a mut Vec<String>),
     /// Where users are looked up.
     Users(&'a mut Vec<String>),
     /// Domains and `.domain`.
@@ -50,6 +59,8 @@ pub enum Slot<'a> {
     Tls(&'a mut TlsPolicy),
     Local(&'a mut Transport),
     Smarthost(&'a mut Option<Route>),
+    /// `[[rewrite.override]]`, read by its own keys.
+    Overrides(&'a mut Vec<Override>),
     /// `[[route]]`, read by its own keys.
     Routes(&'a mut Vec<Route>),
 }
@@ -69,7 +80,11 @@ impl Slot<'_> {
             Slot::Domain(s) => *s = keys::domain(text(value)?)?,
             Slot::Domains(s) => *s = list(value, |v| keys::domain(text(v)?))?,
             Slot::Address(s) => *s = keys::address(text(value)?)?,
+            Slot::Mailbox(s) => *s = mailbox(text(value)?)?,
+            Slot::Sender(s) => *s = keys::sender(text(value)?)?,
+            Slot::Phrase(s) => *s = phrase(text(value)?)?,
             Slot::User(s) => *s = keys::user(text(value)?)?,
+            Slot::Words(s) => *s = list(value, |v| keys::user(text(v)?))?,
             Slot::Users(s) => *s = list(value, |v| keys::users(text(v)?))?,
             Slot::Patterns(s) => *s = list(value, |v| keys::domain_pattern(text(v)?))?,
             Slot::Separator(s) => *s = keys::separator(text(value)?)?,
@@ -93,6 +108,9 @@ impl Slot<'_> {
             Slot::Tls(s) => *s = keys::parsed(text(value)?)?,
             Slot::Local(s) => *s = keys::local(text(value)?)?,
             Slot::Smarthost(s) => *s = Some(keys::smarthost(text(value)?)?),
+            Slot::Overrides(_) => {
+                return Err(expected("a table for each, [[rewrite.override]]"));
+            }
             Slot::Routes(_) => return Err(expected("a table for each route, [[route]]")),
         }
         Ok(())
@@ -104,7 +122,11 @@ impl Slot<'_> {
             Slot::Domain(s) | Slot::Address(s) | Slot::User(s) => quoted(s),
             Slot::Separator(s) | Slot::FileName(s) => quoted(s),
             Slot::Domains(s) | Slot::Users(s) | Slot::Listen(s) => array(s),
-            Slot::Patterns(s) | Slot::Command(s) => array(s),
+            Slot::Patterns(s) | Slot::Command(s) | Slot::Words(s) => array(s),
+            Slot::Mailbox(s) | Slot::Sender(s) | Slot::Phrase(s) => match s.as_str() {
+                "" => String::new(),
+                text => quoted(text),
+            },
             Slot::Flag(s) => s.to_string(),
             Slot::Duration(s, _) => quoted(duration_text(*s)),
             Slot::Size(s, _) => octets(*s),
@@ -122,6 +144,10 @@ impl Slot<'_> {
             Slot::Tls(s) => quoted(s),
             Slot::Local(s) => quoted(s),
             Slot::Smarthost(s) => s.as_ref().map_or(String::new(), |r| quoted(&r.transport)),
+            Slot::Overrides(s) => {
+                let items: Vec<String> = s.iter().map(override_text).collect();
+                format!("[{}]", items.join(", "))
+            }
             Slot::Routes(s) => s.iter().map(route_text).collect::<Vec<_>>().join(", "),
         }
     }
@@ -134,6 +160,30 @@ fn route_text(route: &Route) -> String {
         quoted(&route.transport),
         quoted(route.tls)
     )
+}
+
+fn override_text(item: &Override) -> String {
+    let profile = &item.profile;
+    let list = |name: &str, items: &[String]| {
+        let is_said = !items.is_empty();
+        is_said.then(|| format!("{name} = {}", array(items)))
+    };
+    let text = |name: &str, value: &Option<String>| {
+        let value = value.as_ref()?;
+        Some(format!("{name} = {}", quoted(value)))
+    };
+    let flag = |name: &str, value: Option<bool>| Some(format!("{name} = {}", value?));
+    let said = [
+        list("uid", &item.uid),
+        list("sender", &item.sender),
+        text("from", &profile.from),
+        text("from_name", &profile.from_name),
+        flag("to_bare", profile.to_bare),
+        text("all_to", &profile.all_to),
+        flag("discard", profile.discard),
+    ];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    format!("{{ {} }}", said.join(", "))
 }
 
 fn octets(size: u64) -> String {
@@ -163,6 +213,21 @@ fn array<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
 
 pub fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
     value.as_str().ok_or_else(|| expected("text in quotes"))
+}
+
+/// An address, or nothing.
+fn mailbox(text: &str) -> Result<String, Wrong> {
+    match text.is_empty() || Mailbox::parse(text).is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err(expected("a whole address")),
+    }
+}
+
+fn phrase(text: &str) -> Result<String, Wrong> {
+    match text.chars().any(char::is_control) {
+        true => Err(expected("a name without line ends")),
+        false => Ok(text.to_owned()),
+    }
 }
 
 /// An array, or one value for an array of one.

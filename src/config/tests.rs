@@ -85,6 +85,7 @@ fn every_key_can_be_set_and_shown() {
         "\".mailrules\"",
         "[\"passwd:\", \"ann@a.example\", \"maildir:/srv/{user}\"]",
         "[\"/usr/bin/filter\", \"-x\"]",
+        "[{ uid = [\"www-data\"], from = \"web@example.org\", to_bare = true }]",
     ];
     for key in KEYS.iter().filter(|k| k.name != "route") {
         let took = values.iter().find(|value| {
@@ -111,6 +112,41 @@ fn nothing_configured_is_fine() {
     assert_eq!(source(&config, "retry.give_up"), pair("\"5d\"", "default"));
     assert_eq!(config.table().default.transport, Transport::Mx);
     assert_eq!(config.sources().len(), KEYS.len());
+}
+
+#[test]
+fn overrides_of_rewriting() {
+    let read = |text: &str| {
+        let mut config = Config::default();
+        file::read(&mut config, "c", text).map(|()| config.rewrite)
+    };
+    let rules = read(
+        "[rewrite]\nfrom = \"{user}+{host}@example.org\"\nto_bare = true\n\
+         [[rewrite.override]]\nsender = [\"example.org\"]\ndiscard = true\nfrom = \"\"\n",
+    )
+    .unwrap();
+    assert_eq!(rules.general.to_bare, Some(true));
+    assert_eq!(rules.overrides[0].profile.from.as_deref(), Some(""));
+    assert_eq!(rules.overrides[0].profile.to_bare, None);
+    for (wrong, said) in [
+        (
+            "[rewrite]\nfrom = \"root\"",
+            "expected an address, in which",
+        ),
+        ("[rewrite]\nall_to = \"root\"", "expected a whole address"),
+        ("[rewrite]\nfrom_name = \"a\\nb\"", "without line ends"),
+        ("[rewrite]\nfrm = \"\"", "rewrite.from"),
+        ("[[rewrite.override]]\nfrom = \"a@x\"", "uid or sender"),
+        (
+            "[[rewrite.override]]\nuid = \"x\"\nfrom_nam = \"a\"",
+            "rewrite.override.from_name",
+        ),
+        ("[[rewrite.override]]\nsender = \"@\"", "a domain, .domain"),
+        ("[rewrite]\noverride = 1", "[[rewrite.override]]"),
+    ] {
+        let error = read(wrong).unwrap_err().0;
+        assert!(error.contains(said), "{wrong}: {error}");
+    }
 }
 
 /// sendmail.md 3.2: configured, else /etc/mailname, else the host's name.

@@ -5,39 +5,108 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::job::{Decision, Job, Next, lock};
-use super::notice::{self, About, MakeError};
+use super::notice::{self, About, Kind, Made, MakeError};
 use super::result;
 use crate::log;
 use crate::smtp::addr::ReversePath;
-use crate::spool::{Attempt, Lock, Outcome, SpoolError, State, Target};
+use crate::spool::{Attempt, Id, Outcome, SpoolError, State, Target};
 
-/// First word of the notes that say which targets a notice covered.
-const TOLD: &str = "told";
-const DELAY_TOLD: &str = "delay-told";
+/// What a note in `state/` says of a notice to the sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub kind: ToldOf,
+    /// The targets that it is about, told of or not, as the sender asked.
+    pub targets: Vec<u32>,
+    /// The notice; `None` where none was made.
+    pub notice: Option<Id>,
+}
 
-/// What a note in `state/` says of notices to the sender: was it a delay, and of
-/// which targets. `None`: it is a note of another kind.
-pub fn told_of(words: &str) -> Option<(bool, Vec<u32>)> {
-    let (word, numbers) = words.split_once(' ')?;
-    let numbers = || numbers.split(',').filter_map(|n| n.parse().ok()).collect();
-    match word {
-        TOLD => Some((false, numbers())),
-        DELAY_TOLD => Some((true, numbers())),
-        _ => None,
+/// What the sender was told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToldOf {
+    Failure,
+    Delay,
+    Success,
+}
+
+impl ToldOf {
+    /// First word of the note.
+    fn word(self) -> &'static str {
+        match self {
+            ToldOf::Failure => "told",
+            ToldOf::Delay => "delay-told",
+            ToldOf::Success => "success-told",
+        }
+    }
+
+    fn of(word: &str) -> Option<ToldOf> {
+        let all = [ToldOf::Failure, ToldOf::Delay, ToldOf::Success];
+        all.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// The notice that a message without a sender, or with one, makes of it.
+    fn notice(self, sender: &ReversePath) -> Kind {
+        match (self, sender) {
+            (ToldOf::Failure, ReversePath::Null) => Kind::Double,
+            (ToldOf::Failure, ReversePath::Mailbox(_)) => Kind::Bounce,
+            (ToldOf::Delay, _) => Kind::Delay,
+            (ToldOf::Success, _) => Kind::Success,
+        }
     }
 }
 
-/// Targets whose failure the sender was told, as far as it is recorded.
-pub(super) fn told(state: &State) -> HashSet<u32> {
-    numbers_told(state, false)
+/// Reads such a note: `told 0,2 8V3...`. `None`: it is a note of another kind.
+pub fn told_of(words: &str) -> Option<Told> {
+    let mut words = words.split(' ');
+    let kind = ToldOf::of(words.next()?)?;
+    let targets = words.next()?.split(',').filter_map(|n| n.parse().ok());
+    Some(Told {
+        kind,
+        targets: targets.collect(),
+        notice: words.next().and_then(Id::parse),
+    })
 }
 
-fn numbers_told(state: &State, is_delay: bool) -> HashSet<u32> {
+/// Targets that the sender was told of, as far as it is recorded.
+fn told(state: &State, kind: ToldOf) -> HashSet<u32> {
     let notes = state.notes.iter().filter_map(|(_, words)| told_of(words));
     notes
-        .filter(|(delay, _)| *delay == is_delay)
-        .flat_map(|(_, numbers)| numbers)
+        .filter(|told| told.kind == kind)
+        .flat_map(|told| told.targets)
         .collect()
+}
+
+/// May a notice with this id, made from the message with this state, be one
+/// that the state does not know of yet?
+pub(super) fn is_untold(state: &State, kind: &str, id: Id) -> bool {
+    let mut notes = state.notes.iter().filter_map(|(_, words)| told_of(words));
+    if notes.any(|told| told.notice == Some(id)) {
+        return false;
+    }
+    let targets = state.targets.as_deref().unwrap_or_default();
+    let kind = match kind {
+        "bounce" | "double" => ToldOf::Failure,
+        "delay" => ToldOf::Delay,
+        "success" => ToldOf::Success,
+        _ => return false,
+    };
+    let told = told(state, kind);
+    let covers = |(n, last): (u32, Option<&Attempt>)| {
+        !told.contains(&n) && last.is_some_and(|a| kind.covers(a.result))
+    };
+    (0..).zip(state.last(targets.len())).any(covers)
+}
+
+impl ToldOf {
+    /// Of an expansion the sender is told whatever became of its members, so of
+    /// a success there is no telling by one result.
+    fn covers(self, result: Outcome) -> bool {
+        match self {
+            ToldOf::Failure => result == Outcome::Failed,
+            ToldOf::Delay => matches!(result, Outcome::Deferred | Outcome::Unknown),
+            ToldOf::Success => true,
+        }
+    }
 }
 
 /// A notice that cannot be written now (disk full) is tried again with the
@@ -73,7 +142,7 @@ pub(super) fn decide(job: &Job<'_, '_>) -> Result<Decision, SpoolError> {
     Ok(match due {
         _ if is_held => Decision::Hold,
         Some(due) => Decision::Defer(due),
-        None if job.is_dead() => Decision::Undeliverable,
+        None if job.is_dead() && !job.is_returned() => Decision::Undeliverable,
         None => Decision::Retire,
     })
 }
@@ -148,7 +217,8 @@ impl Job<'_, '_> {
         };
         let attempts = open.iter().map(all).max().unwrap_or(0);
         let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        let random = f64::from(getrandom::u32().unwrap_or(0)) / (f64::from(u32::MAX) + 1.0);
+        let random = f64::from(crate::sys::random().map_or(0, u32::from_ne_bytes))
+            / (f64::from(u32::MAX) + 1.0);
         let schedule = &self.engine.config.retry;
         schedule.next(attempts, unsigned(queued), unsigned(now), random)
     }
@@ -177,38 +247,46 @@ impl Job<'_, '_> {
     /// bounce may be made of them already, with an id of these very targets, so
     /// none that fails now may come among them.
     pub(super) fn tell_what_is_left(&self) {
-        let mut failed = self.untold(TOLD, |a| a.result == Outcome::Failed);
-        failed.retain(|(n, _)| !self.tried.contains(n));
-        if let Err(error) = self.bounce(&failed) {
-            lock(&self.progress).untellable = Some(error);
+        for kind in [ToldOf::Failure, ToldOf::Success] {
+            let mut left = self.untold(kind);
+            left.retain(|(n, _)| !self.tried.contains(n));
+            if let Err(error) = self.tell(kind, &left, None) {
+                lock(&self.progress).untellable = Some(error);
+                return;
+            }
         }
     }
 
-    fn bounce(&self, failed: &[(u32, Attempt)]) -> Result<(), MakeError> {
-        if failed.is_empty() {
+    /// Commits one notice of these targets, and records that it was.
+    fn tell(
+        &self,
+        kind: ToldOf,
+        which: &[(u32, Attempt)],
+        until: Option<Timestamp>,
+    ) -> Result<(), MakeError> {
+        if which.is_empty() {
             return Ok(());
         }
-        let made = self.with_about(failed, |about| {
-            notice::bounce(self.engine, self.spool, about)
+        let notice = kind.notice(&self.head.envelope.sender);
+        let made = self.with_about(which, |about| {
+            notice::send(self.engine, self.spool, about, notice, until)
         })?;
-        self.told(TOLD, failed, made);
+        self.note_told(kind, notice, which, made);
         Ok(())
     }
 
-    /// Commits what the sender is to be told, and records that it was.
+    /// Tells the sender of what there is to tell. What a success is told by is
+    /// on stable storage before: it must not turn into a delay after a crash.
     fn notices(&self, due: Option<u64>) -> Result<(), MakeError> {
-        self.bounce(&self.untold(TOLD, |a| a.result == Outcome::Failed))?;
+        self.tell(ToldOf::Failure, &self.untold(ToldOf::Failure), None)?;
+        let arrived = self.untold(ToldOf::Success);
+        if !arrived.is_empty() {
+            lock(self.claim).record(&[], true)?;
+            self.tell(ToldOf::Success, &arrived, None)?;
+        }
         if due.is_some() && self.is_late() {
-            let late = self.untold(DELAY_TOLD, |a| {
-                matches!(a.result, Outcome::Deferred | Outcome::Unknown)
-            });
-            if !late.is_empty() {
-                let until = self.head.envelope.origin.time + self.engine.config.retry.give_up;
-                let made = self.with_about(&late, |about| {
-                    notice::delay(self.engine, self.spool, about, until)
-                })?;
-                self.told(DELAY_TOLD, &late, made);
-            }
+            let until = self.head.envelope.origin.time + self.engine.config.retry.give_up;
+            self.tell(ToldOf::Delay, &self.untold(ToldOf::Delay), Some(until))?;
         }
         Ok(())
     }
@@ -219,16 +297,48 @@ impl Job<'_, '_> {
         !after.is_zero() && waited.unsigned_abs() >= after && !waited.is_negative()
     }
 
-    fn untold(&self, word: &str, which: impl Fn(&Attempt) -> bool) -> Vec<(u32, Attempt)> {
-        let mut told = numbers_told(self.state, word == DELAY_TOLD);
-        if word == TOLD {
-            told.extend(&lock(&self.progress).told);
+    /// Targets that this kind of notice would be about.
+    fn untold(&self, kind: ToldOf) -> Vec<(u32, Attempt)> {
+        if kind == ToldOf::Success && !self.wants_success() {
+            return Vec::new();
         }
+        let mut told = told(self.state, kind);
+        for (kind_told, targets) in &lock(&self.progress).told {
+            if *kind_told == kind {
+                told.extend(targets);
+            }
+        }
+        let is_due = |n: u32, attempt: &Attempt| match kind {
+            ToldOf::Success => attempt.result == Outcome::Delivered || self.is_expanded(n),
+            _ => kind.covers(attempt.result),
+        };
         self.numbers()
             .filter(|n| !told.contains(n))
             .filter_map(|n| Some((n, self.latest(n)?)))
-            .filter(|(_, attempt)| which(attempt))
+            .filter(|(n, attempt)| is_due(*n, attempt))
             .collect()
+    }
+
+    /// Nearly no message asks for it.
+    fn wants_success(&self) -> bool {
+        let envelope = &self.head.envelope;
+        let mut notify = envelope.recipients.iter().map(|r| r.params.notify);
+        envelope.sender != ReversePath::Null && notify.any(|n| n.is_some_and(|n| n.success))
+    }
+
+    fn is_expanded(&self, number: u32) -> bool {
+        let target = self.targets.get(number as usize);
+        target.is_some_and(|t| notice::is_one_of_many(self.targets, t))
+    }
+
+    /// The postmaster has all of it, from now or from an earlier run.
+    fn is_returned(&self) -> bool {
+        let notes = self.state.notes.iter();
+        let was_told = notes
+            .filter_map(|(_, words)| told_of(words))
+            .any(|told| told.kind == ToldOf::Failure && told.notice.is_some());
+        let is_told = was_told || lock(&self.progress).is_returned;
+        is_told && notice::goes_back_whole(self.engine, self.head, self.letter)
     }
 
     fn with_about<T>(&self, which: &[(u32, Attempt)], f: impl FnOnce(&About<'_>) -> T) -> T {
@@ -239,25 +349,65 @@ impl Job<'_, '_> {
         f(&About {
             head: self.head,
             letter: self.letter,
+            all: self.targets,
             targets: &targets,
         })
     }
 
     /// The notice stays locked until the message's own record is synced: where
     /// that fails, it does not go before the next turn has made up for it.
-    fn told(&self, word: &str, which: &[(u32, Attempt)], made: Option<Lock>) {
+    fn note_told(&self, kind: ToldOf, notice: Kind, which: &[(u32, Attempt)], made: Option<Made>) {
         let numbers: Vec<String> = which.iter().map(|(n, _)| n.to_string()).collect();
-        if made.is_none() {
-            let kind = if word == TOLD { "bounce" } else { "delay" };
-            log::no_notice(&self.head.id, kind, numbers.len());
+        let mut words = format!("{} {}", kind.word(), numbers.join(","));
+        match &made {
+            Some(made) => words.push_str(&format!(" {}", made.id)),
+            // Of a success most are not to be told.
+            None if kind == ToldOf::Success => {}
+            None if kind == ToldOf::Delay => {
+                log::no_notice(&self.head.id, Kind::Delay.name(), numbers.len());
+            }
+            None => log::no_notice(&self.head.id, Kind::Bounce.name(), numbers.len()),
         }
-        let noted = lock(self.claim).note(&format!("{word} {}", numbers.join(",")));
+        let noted = lock(self.claim).note(&words);
         let mut progress = lock(&self.progress);
-        progress.locks.extend(made);
+        if let Some(made) = made {
+            progress.is_returned |= notice == Kind::Double;
+            progress.locks.push(made.lock);
+        }
         match noted {
-            Ok(()) if word == TOLD => progress.told.extend(which.iter().map(|(n, _)| n)),
-            Ok(()) => {}
+            Ok(()) => {
+                let numbers = which.iter().map(|(n, _)| *n);
+                progress.told.push((kind, numbers.collect()));
+            }
             Err(error) => progress.error = Some(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_of_notices_are_read_back() {
+        let id = Id::parse("8V3").unwrap();
+        for (words, told) in [
+            (
+                "told 0,2 8V3",
+                Some((ToldOf::Failure, vec![0, 2], Some(id))),
+            ),
+            ("told 1", Some((ToldOf::Failure, vec![1], None))),
+            ("delay-told 1,x", Some((ToldOf::Delay, vec![1], None))),
+            ("success-told 3", Some((ToldOf::Success, vec![3], None))),
+            ("held by the operator", None),
+            ("told", None),
+        ] {
+            let told = told.map(|(kind, targets, notice)| Told {
+                kind,
+                targets,
+                notice,
+            });
+            assert_eq!(told_of(words), told, "{words}");
         }
     }
 }

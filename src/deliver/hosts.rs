@@ -218,5 +218,5 @@ fn written_address(name: &str) -> Option<Vec<IpAddr>> {
 
 /// Chance among equals; without it the order stays as it came.
 fn random() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX)
+    crate::sys::random().map_or(u32::MAX, u32::from_ne_bytes)
 }

@@ -102,8 +102,10 @@ pub(super) struct Progress {
     pub results: BTreeMap<u32, Attempt>,
     /// Targets that are delivered by now, in whatever run.
     pub delivered: usize,
-    /// Targets whose failure the sender was told in this run.
-    pub told: HashSet<u32>,
+    /// Targets that the sender was told of in this run.
+    pub told: Vec<(finish::ToldOf, Vec<u32>)>,
+    /// The postmaster has the whole of a message without a sender.
+    pub is_returned: bool,
     /// Those of them that the log has still to tell of.
     pub late: Vec<Attempt>,
     pub used: Vec<String>,
@@ -266,18 +268,11 @@ fn is_early(spool: &Spool, head: &Head) -> Result<bool, SpoolError> {
         Err(SpoolError::Corrupt(..)) => return Ok(false),
         state => state?,
     };
-    let targets = state.targets.as_deref().unwrap_or_default();
-    let last = state.last(targets.len());
-    let told = finish::told(&state);
-    let is_open = |(n, target): (u32, &Target)| {
-        let result = last.get(n as usize).copied().flatten().map(|a| a.result);
-        match origin.kind.as_str() {
-            "bounce" => result == Some(Outcome::Failed) && !told.contains(&n),
-            "list" => target.owner.is_some() && !result.is_some_and(Outcome::is_final),
-            _ => false,
-        }
+    let is_open = match origin.kind.as_str() {
+        "list" => has_open_list(&state),
+        kind => finish::is_untold(&state, kind, head.id),
     };
-    if !(0..).zip(targets).any(is_open) {
+    if !is_open {
         return Ok(false);
     }
     match spool.find(of.as_str()) {
@@ -285,6 +280,14 @@ fn is_early(spool: &Spool, head: &Head) -> Result<bool, SpoolError> {
         Err(SpoolError::NoSuchId(_) | SpoolError::Ambiguous(_)) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+fn has_open_list(state: &State) -> bool {
+    let targets = state.targets.as_deref().unwrap_or_default();
+    let is_open = |(target, last): (&Target, Option<&Attempt>)| {
+        target.owner.is_some() && !last.is_some_and(|a| a.result.is_final())
+    };
+    targets.iter().zip(state.last(targets.len())).any(is_open)
 }
 
 /// Records what the turn before could not.

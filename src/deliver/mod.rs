@@ -41,10 +41,11 @@ use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
 use crate::route::table::Table;
 use crate::route::transport::Transport;
+use crate::smtp::client::{Talk, Trace};
 use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
 
 pub use explain::{Explanation, explain_route};
-pub use finish::told_of;
+pub use finish::{Told, ToldOf, told_of};
 pub use now::{Delivered, now};
 
 /// How long a run lasts.
@@ -129,6 +130,16 @@ impl Classify for RunError {
     }
 }
 
+/// What a person who waits may want of the dialogues with servers.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub talk: Talk,
+    /// A name for EHLO in the place of the configured one.
+    pub hello: Option<String>,
+    /// One command at a time.
+    pub no_pipelining: bool,
+}
+
 /// What all deliveries of a process share.
 #[derive(Debug)]
 struct Engine {
@@ -143,6 +154,9 @@ struct Engine {
     runtime: Handle,
     stop: watch::Receiver<bool>,
     parent: Option<Arc<parent::Link>>,
+    /// What whoever waits wants of each dialogue.
+    wishes: Wishes,
+    notices: notice::Cap,
     /// The first message that the spool's own errors kept from being worked on.
     trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
 }
@@ -172,6 +186,8 @@ impl Engine {
             runtime,
             stop,
             parent,
+            wishes: Wishes::default(),
+            notices: notice::Cap::default(),
             trouble: Mutex::default(),
             config,
         }
@@ -226,15 +242,20 @@ fn runtime() -> Result<Runtime, RunError> {
 /// Runs the queue; builds the runtime itself. Blocks until the run is over.
 /// Started as root on another user's spool it works as that user and leaves a
 /// parent behind for local deliveries (DESIGN section 5); so it has to be called
-/// before any thread is started.
-pub fn run(config: Config, spool: Spool, mode: Mode) -> Result<Summary, RunError> {
+/// before any thread is started. `trace` is told of every dialogue.
+pub fn run(
+    config: Config,
+    spool: Spool,
+    mode: Mode,
+    trace: Option<Trace>,
+) -> Result<Summary, RunError> {
     let parent = match parent::split(&config, &spool)? {
         parent::Side::Alone => None,
         parent::Side::Worker(link) => Some(link),
         parent::Side::Parent(summary) => return summary,
     };
     let parent = parent.map(Arc::new);
-    let result = run_here(config, &spool, mode, parent.clone());
+    let result = run_here(config, &spool, mode, trace, parent.clone());
     match parent {
         Some(link) => parent::end_worker(&link, &result),
         None => result,
@@ -245,6 +266,7 @@ fn run_here(
     config: Config,
     spool: &Spool,
     mode: Mode,
+    trace: Option<Trace>,
     parent: Option<Arc<parent::Link>>,
 ) -> Result<Summary, RunError> {
     let name = mode.name();
@@ -252,7 +274,8 @@ fn run_here(
     let runtime = runtime()?;
     let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
-    let engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
+    let mut engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
+    engine.wishes.talk.trace = trace;
     let summary = std::thread::scope(|threads| {
         runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
     });

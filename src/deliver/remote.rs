@@ -11,12 +11,12 @@ use super::content::{Letter, Unfit};
 use super::hop::{Place, Remote};
 use super::hosts::{Candidate, candidates};
 use super::pool::{Kept, Slot};
-use super::result;
+use super::{notice, result};
 use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
 use crate::smtp::addr::{Domain, Mailbox, ReversePath};
-use crate::smtp::client::{Message, Needs, Settings, Timeouts, TlsWish, Verdict};
+use crate::smtp::client::{Message, Needs, Settings, Timeouts, TlsWish, Until, Verdict};
 use crate::smtp::param::{Body, MailParams, RcptParams};
 use crate::spool::{Attempt, Envelope, Outcome, Target};
 
@@ -49,14 +49,9 @@ impl<'a> Batch<'a> {
         targets: &[Target],
         members: &[(u32, Mailbox)],
     ) -> Batch<'a> {
-        let params = |number: u32| {
-            let target = targets.get(number as usize)?;
-            let recipient = envelope.recipients.get(target.recipient as usize)?;
-            Some(recipient.params.clone())
-        };
         let recipients = members
             .iter()
-            .map(|(n, mailbox)| (*n, mailbox.clone(), params(*n).unwrap_or_default()));
+            .map(|(n, mailbox)| (*n, mailbox.clone(), notice::params(envelope, targets, *n)));
         Batch {
             sender: &envelope.sender,
             params: &envelope.params,
@@ -200,6 +195,10 @@ impl Delivery<'_> {
             Ok(session) => {
                 self.sessions += 1;
                 self.reached = true;
+                let session = match self.until_hello(session, candidate, start).await {
+                    Some(session) => session,
+                    None => return Ok(()),
+                };
                 let kept = Kept {
                     session,
                     host: candidate.host.clone(),
@@ -225,6 +224,30 @@ impl Delivery<'_> {
         }
     }
 
+    /// Gives the session back unless a person wanted no more than it. Then every
+    /// recipient has the answer that there was.
+    async fn until_hello(
+        &mut self,
+        session: Session,
+        candidate: &Candidate,
+        start: Instant,
+    ) -> Option<Session> {
+        let until = self.engine.wishes.talk.until;
+        if until.is_none_or(|until| until > Until::Auth) {
+            return Some(session);
+        }
+        let attempt = Attempt {
+            host: Some(candidate.host.clone()),
+            address: Some(candidate.address.to_string()),
+            tls: session.tls(),
+            ms: result::since(start),
+            ..result::delivered("the server is ready for mail")
+        };
+        session.quit().await;
+        self.all_final(&attempt);
+        None
+    }
+
     /// A session, in clear where TLS is only a wish and does not come about
     /// (CL-28).
     async fn open(&mut self, candidate: &Candidate) -> Result<Session, Attempt> {
@@ -244,8 +267,10 @@ impl Delivery<'_> {
             verify: self.remote.tls == TlsPolicy::Required,
             connect_timeout: engine.config.delivery.connect_timeout,
         };
+        let until = engine.wishes.talk.until;
         let wish = match self.remote.tls {
-            _ if implicit_tls => TlsWish::No,
+            _ if implicit_tls || until == Some(Until::Ehlo) => TlsWish::No,
+            _ if until == Some(Until::StartTls) => TlsWish::Must,
             TlsPolicy::None => TlsWish::No,
             TlsPolicy::Opportunistic => TlsWish::IfOffered,
             TlsPolicy::Required => TlsWish::Must,
@@ -323,12 +348,14 @@ impl Delivery<'_> {
         }
         let ms = result::since(start);
         let tls = kept.session.tls();
+        let passed_on = kept.session.caps().dsn;
         let open = kept.session.is_open();
         for (n, outcome) in chosen.into_iter().zip(&sent.outcomes) {
             let attempt = Attempt {
                 host: Some(kept.host.clone()),
                 address: Some(kept.address.clone()),
                 tls: tls.clone(),
+                passed_on,
                 ms,
                 ..result::of_outcome(outcome)
             };
@@ -482,10 +509,14 @@ impl Engine {
     pub(super) fn settings(&self, tls: TlsWish) -> Settings {
         let command = self.config.delivery.command_timeout;
         Settings {
-            hello: self.config.hostname.clone(),
+            hello: match &self.wishes.hello {
+                Some(name) => name.clone(),
+                None => self.config.hostname.clone(),
+            },
             tls,
-            pipelining: true,
+            pipelining: !self.wishes.no_pipelining,
             chunking: false,
+            talk: self.wishes.talk.clone(),
             // The proportions of RFC 5321 section 4.5.3.2.
             timeouts: Timeouts {
                 greeting: command,
@@ -494,6 +525,7 @@ impl Engine {
                 content: command.mul_f64(0.6),
                 end_of_data: command.mul_f64(2.0),
             },
+            auth: None,
         }
     }
 }

@@ -27,6 +27,7 @@ fn attempt(result: Outcome, status: &str, text: String) -> Attempt {
         address: None,
         route: None,
         tls: None,
+        passed_on: false,
         ms: 0,
     }
 }

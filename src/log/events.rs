@@ -2,7 +2,6 @@
 //! function takes.
 
 use std::fmt::{self, Display};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::table::{self, Event};
@@ -29,15 +28,15 @@ pub fn listening(listener: &dyn Display) {
 }
 
 /// A client's session began.
-pub fn connected(client: IpAddr, listener: &dyn Display) {
-    table::CONNECTED.tell([Some(&client), Some(listener)]);
+pub fn connected(client: &dyn Display, listener: &dyn Display) {
+    table::CONNECTED.tell([Some(client), Some(listener)]);
 }
 
 /// A session is over: how many messages it brought, how long it was, and why it
 /// ended where not by QUIT.
-pub fn disconnected(client: IpAddr, messages: u64, lasted: Duration, error: Option<&str>) {
+pub fn disconnected(client: &dyn Display, messages: u64, lasted: Duration, error: Option<&str>) {
     table::DISCONNECTED.tell([
-        Some(&client),
+        Some(client),
         Some(&messages),
         Some(&duration_text(lasted)),
         maybe(&error),
@@ -72,6 +71,12 @@ pub fn queued(id: &dyn Display, uid: u32, from: &dyn Display, recipients: usize,
         Some(&recipients),
         Some(&size),
     ]);
+}
+
+/// A message was submitted on this host and thrown away, as the configuration
+/// says.
+pub fn discarded(uid: u32, from: &dyn Display, recipients: usize) {
+    table::DISCARDED.tell([Some(&uid), Some(&bare(from)), Some(&recipients)]);
 }
 
 /// A client was refused; nothing was stored.
@@ -158,7 +163,7 @@ pub fn expanded(id: &dyn Display, to: &dyn Display, recipients: usize) {
     table::EXPANDED.tell([Some(id), Some(to), Some(&recipients)]);
 }
 
-/// A bounce or a delay notice (`kind`) was made from `original`.
+/// A notice (`kind`: bounce, delay, success, double) was made from `original`.
 pub fn notice(id: &dyn Display, kind: &str, original: &dyn Display, to: &dyn Display) {
     table::NOTICE.tell([Some(id), Some(&kind), Some(original), Some(to)]);
 }

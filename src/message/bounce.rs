@@ -1,14 +1,17 @@
 //! Delivery status notifications (RFC 3461, 3464, 6522).
 
 mod status;
+mod template;
 mod words;
 
 use std::io::{self, Read, Write};
 
 use super::header::{self, Scanner};
 use super::transfer::QuotedPrintable;
-use super::{date, fold};
+use super::{date, fold, phrase};
 use crate::smtp::param::{Orcpt, Ret};
+
+pub use template::{MAX_TEMPLATE, PLACEHOLDERS, Template};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -69,6 +72,14 @@ pub struct Notice<'a> {
     pub original_size: u64,
     pub return_limit: u64,
     pub eight_bit: bool,
+    /// Id of the original, for people.
+    pub of: &'a str,
+    pub template: &'a Template,
+    /// About mail without a sender, to the postmaster.
+    pub is_double: bool,
+    /// It goes with SMTPUTF8: addresses stand as they are, in the types of
+    /// RFC 6533. Else all of it is ASCII.
+    pub is_global: bool,
 }
 
 /// Most of a header that goes back; a longer one is cut behind a field.
@@ -87,12 +98,15 @@ impl Notice<'_> {
 /// Writes the notice with CRLF lines; `original` is read once, and only its
 /// header where no more goes back.
 ///
-/// The boundary holds 128 random bits drawn here. The original is copied in
-/// one pass and cannot be searched first, so whoever wrote it must not be able
-/// to guess the boundary (BN-21): `unique` alone could be known.
-pub fn write(notice: &Notice<'_>, original: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|e| io::Error::other(format!("random boundary: {e}")))?;
+/// The boundary holds the 128 random bits given. The original is copied in one
+/// pass and cannot be searched first, so whoever wrote it must not be able to
+/// guess the boundary (BN-21): `unique` alone could be known.
+pub fn write(
+    notice: &Notice<'_>,
+    random: [u8; 16],
+    original: &mut dyn Read,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     write_with(notice, &boundary(notice.unique, random), original, out)
 }
 
@@ -120,18 +134,21 @@ fn write_with(
     write_words(&words::text(notice), out)?;
     write!(
         out,
-        "\r\n--{boundary}\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "\r\n--{boundary}\r\nContent-Type: message/{}\r\n{}\r\n",
+        kind(notice, "delivery-status", "global-delivery-status"),
+        eight_bit_if(notice.is_global)
     )?;
     write!(out, "{}\r\n--{boundary}\r\n", status::fields(notice))?;
     if notice.returns_content() {
         write!(
             out,
-            "Content-Type: message/rfc822\r\n{}\r\n",
+            "Content-Type: message/{}\r\n{}\r\n",
+            kind(notice, "rfc822", "global"),
             eight_bit(notice)
         )?;
         io::copy(original, out)?;
     } else {
-        write_header(&read_header(original)?, out)?;
+        write_header(notice, &read_header(original)?, out)?;
     }
     write!(out, "\r\n--{boundary}--\r\n")
 }
@@ -153,7 +170,17 @@ fn head(notice: &Notice<'_>, boundary: &str) -> String {
         ],
     );
     add("To", &[&format!("<{to}>")]);
-    add("Subject", &[words::subject(notice)]);
+    let subject = words::subject(notice);
+    match subject.is_ascii() {
+        true => add("Subject", &[&subject]),
+        false => {
+            let words = phrase::encoded(&subject);
+            add(
+                "Subject",
+                &words.iter().map(String::as_str).collect::<Vec<_>>(),
+            );
+        }
+    }
     add("Date", &[&date::rfc5322(notice.now)]);
     add(
         "Message-ID",
@@ -170,20 +197,27 @@ fn head(notice: &Notice<'_>, boundary: &str) -> String {
             &boundary,
         ],
     );
-    if notice.returns_content() {
-        head.push_str(eight_bit(notice));
-    }
+    let content = notice.eight_bit && notice.returns_content();
+    head.push_str(eight_bit_if(content || notice.is_global));
     head.push_str("\r\n");
     head
 }
 
 /// BN-18: the label of the part that is 8-bit, and of the whole around it.
 fn eight_bit(notice: &Notice<'_>) -> &'static str {
-    if notice.eight_bit {
-        "Content-Transfer-Encoding: 8bit\r\n"
-    } else {
-        ""
+    eight_bit_if(notice.eight_bit)
+}
+
+fn eight_bit_if(is_eight_bit: bool) -> &'static str {
+    match is_eight_bit {
+        true => "Content-Transfer-Encoding: 8bit\r\n",
+        false => "",
     }
+}
+
+/// A type's name, or what takes its place in internationalised mail (BN-19).
+fn kind(notice: &Notice<'_>, plain: &'static str, global: &'static str) -> &'static str {
+    if notice.is_global { global } else { plain }
 }
 
 /// The text part. Addresses and remote words may be UTF-8 and long, so it is
@@ -201,7 +235,7 @@ fn write_words(text: &str, out: &mut dyn Write) -> io::Result<()> {
 
 /// The original's header as it stands; quoted-printable where it is not 7-bit
 /// (RFC 6522 section 4).
-fn write_header(header: &[u8], out: &mut dyn Write) -> io::Result<()> {
+fn write_header(notice: &Notice<'_>, header: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let lines = || {
         let text = header.strip_suffix(b"\n").unwrap_or(header);
         text.split(|&b| b == b'\n')
@@ -209,7 +243,18 @@ fn write_header(header: &[u8], out: &mut dyn Write) -> io::Result<()> {
     };
     let is_plain =
         |line: &[u8]| line.len() <= 998 && line.iter().all(|b| matches!(b, b'\t' | 32..=126));
-    write!(out, "Content-Type: text/rfc822-headers\r\n")?;
+    let is_global = notice.is_global && std::str::from_utf8(header).is_ok();
+    if is_global {
+        write!(out, "Content-Type: message/global-headers\r\n")?;
+    } else {
+        write!(out, "Content-Type: text/rfc822-headers\r\n")?;
+    }
+    let is_whole = |line: &[u8]| line.len() <= 998 && !line.iter().any(|b| matches!(b, 0 | b'\r'));
+    if is_global && lines().all(is_whole) {
+        write!(out, "{}\r\n", eight_bit_if(!header.is_ascii()))?;
+        return lines()
+            .try_for_each(|line| out.write_all(line).and_then(|()| out.write_all(b"\r\n")));
+    }
     if lines().all(is_plain) {
         write!(out, "\r\n")?;
         return lines()

@@ -50,7 +50,7 @@ fn quoted(words: &[&str]) -> Vec<String> {
 }
 
 /// Encoded words in `Q`, each holding whole characters (RFC 2047 section 5).
-fn encoded(text: &str) -> Vec<String> {
+pub(super) fn encoded(text: &str) -> Vec<String> {
     const START: &str = "=?utf-8?Q?";
     const END: &str = "?=";
     let mut words = Vec::new();

@@ -7,12 +7,13 @@ use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
@@ -31,6 +32,9 @@ pub enum ConnectError {
     /// Refused, unreachable, or no descriptor left.
     #[error("connect to {0}: {1}")]
     Io(SocketAddr, io::Error),
+    /// No such socket, nobody listens there, or this user may not.
+    #[error("connect to {path}: {1}", path = .0.display())]
+    Unix(PathBuf, io::Error),
 }
 
 impl Classify for ConnectError {
@@ -51,17 +55,24 @@ pub enum Moved {
 #[derive(Debug)]
 enum Stream {
     Plain(TcpStream),
+    Unix(UnixStream),
     /// Server side, and opportunistic sessions of the client.
     Openssl(Box<SslStream<TcpStream>>),
     /// Verified sessions of the client.
     Native(Box<tokio_native_tls::TlsStream<TcpStream>>),
 }
 
-/// One TCP connection, in clear or inside TLS.
+/// One connection: of TCP, in clear or inside TLS, or of a Unix socket.
 #[derive(Debug)]
 pub struct Conn {
     stream: Stream,
-    tls: Option<TlsInfo>,
+    tls: Option<Box<TlsInfo>>,
+    /// This side and the other; a Unix socket has no addresses.
+    ends: Option<Ends>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ends {
     peer: SocketAddr,
     local: SocketAddr,
 }
@@ -81,17 +92,38 @@ impl Conn {
     /// acknowledgements.
     pub fn new(stream: TcpStream) -> io::Result<Conn> {
         stream.set_nodelay(true)?;
-        Ok(Conn {
+        let ends = Ends {
             peer: plain_v4(stream.peer_addr()?),
             local: plain_v4(stream.local_addr()?),
+        };
+        Ok(Conn {
+            ends: Some(ends),
             stream: Stream::Plain(stream),
             tls: None,
         })
     }
 
+    /// Connects to a Unix socket, at most this long.
+    pub async fn connect_unix(to: &Path, limit: Duration) -> Result<Conn, ConnectError> {
+        let failed = |error| ConnectError::Unix(to.to_owned(), error);
+        match timeout(limit, UnixStream::connect(to)).await {
+            Ok(stream) => stream.map(Conn::unix).map_err(failed),
+            Err(_) => Err(failed(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    /// Takes a connected Unix socket.
+    pub fn unix(stream: UnixStream) -> Conn {
+        Conn {
+            stream: Stream::Unix(stream),
+            tls: None,
+            ends: None,
+        }
+    }
+
     /// Shakes hands as the server (RFC 3207, or implicit TLS), at most this long.
     pub async fn accept_tls(self, with: &Acceptor, limit: Duration) -> Result<Conn, TlsError> {
-        let (peer, local) = (self.peer, self.local);
+        let ends = self.ends;
         let tcp = self.into_plain()?;
         let handshake = with.accept(tcp);
         let (stream, tls) = timeout(limit, handshake)
@@ -100,9 +132,8 @@ impl Conn {
         let stream = Stream::Openssl(Box::new(stream));
         Ok(Conn {
             stream,
-            tls: Some(tls),
-            peer,
-            local,
+            tls: Some(Box::new(tls)),
+            ends,
         })
     }
 
@@ -115,7 +146,7 @@ impl Conn {
         host: &str,
         limit: Duration,
     ) -> Result<Conn, TlsError> {
-        let (peer, local) = (self.peer, self.local);
+        let ends = self.ends;
         let tcp = self.into_plain()?;
         let handshake = with.opportunistic(host, tcp);
         let (stream, tls) = timeout(limit, handshake)
@@ -124,9 +155,8 @@ impl Conn {
         let stream = Stream::Openssl(Box::new(stream));
         Ok(Conn {
             stream,
-            tls: Some(tls),
-            peer,
-            local,
+            tls: Some(Box::new(tls)),
+            ends,
         })
     }
 
@@ -139,7 +169,7 @@ impl Conn {
         host: &str,
         limit: Duration,
     ) -> Result<Conn, TlsError> {
-        let (peer, local) = (self.peer, self.local);
+        let ends = self.ends;
         let tcp = self.into_plain()?;
         let handshake = with.verified(host, tcp);
         let (stream, tls) = timeout(limit, handshake)
@@ -148,32 +178,35 @@ impl Conn {
         let stream = Stream::Native(Box::new(stream));
         Ok(Conn {
             stream,
-            tls: Some(tls),
-            peer,
-            local,
+            tls: Some(Box::new(tls)),
+            ends,
         })
     }
 
     fn into_plain(self) -> Result<TcpStream, TlsError> {
         match self.stream {
             Stream::Plain(tcp) => Ok(tcp),
+            Stream::Unix(_) => Err(TlsError::Handshake(
+                "TLS is for TCP, not for Unix sockets".to_string(),
+            )),
             _ => Err(TlsError::Handshake("TLS is on already".to_string())),
         }
     }
 
     /// What was agreed; `None` in clear.
     pub fn tls(&self) -> Option<&TlsInfo> {
-        self.tls.as_ref()
+        self.tls.as_deref()
     }
 
     /// The other side; an IPv4 address that came in over IPv6 is given as IPv4.
-    pub fn peer(&self) -> SocketAddr {
-        self.peer
+    /// `None` for a Unix socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.ends.map(|ends| ends.peer)
     }
 
     /// This side, as [`Conn::peer`].
-    pub fn local(&self) -> SocketAddr {
-        self.local
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.ends.map(|ends| ends.local)
     }
 
     /// Waits for octets and appends them to `input`; 0: the peer closed.
@@ -213,9 +246,11 @@ impl Conn {
     /// Says a few words if there is room for them now, waiting for nothing: for
     /// a peer that is not served. Only in clear.
     pub fn try_say(&self, words: &[u8]) {
-        if let Stream::Plain(tcp) = &self.stream {
-            let _ = tcp.try_write(words);
-        }
+        let _ = match &self.stream {
+            Stream::Plain(tcp) => tcp.try_write(words),
+            Stream::Unix(unix) => unix.try_write(words),
+            _ => Ok(0),
+        };
     }
 
     /// Says goodbye (close_notify where TLS is on) and ends the sending half,
@@ -261,6 +296,7 @@ impl AsyncRead for Conn {
     ) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Plain(s) => Pin::new(s).poll_read(cx, buf),
+            Stream::Unix(s) => Pin::new(s).poll_read(cx, buf),
             Stream::Openssl(s) => Pin::new(s).poll_read(cx, buf).map(unclean_eof),
             Stream::Native(s) => Pin::new(s).poll_read(cx, buf).map(unclean_eof),
         }
@@ -275,6 +311,7 @@ impl AsyncWrite for Conn {
     ) -> Poll<io::Result<usize>> {
         match &mut self.stream {
             Stream::Plain(s) => Pin::new(s).poll_write(cx, buf),
+            Stream::Unix(s) => Pin::new(s).poll_write(cx, buf),
             Stream::Openssl(s) => Pin::new(s).poll_write(cx, buf),
             Stream::Native(s) => Pin::new(s).poll_write(cx, buf),
         }
@@ -283,6 +320,7 @@ impl AsyncWrite for Conn {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Plain(s) => Pin::new(s).poll_flush(cx),
+            Stream::Unix(s) => Pin::new(s).poll_flush(cx),
             Stream::Openssl(s) => Pin::new(s).poll_flush(cx),
             Stream::Native(s) => Pin::new(s).poll_flush(cx),
         }
@@ -291,6 +329,7 @@ impl AsyncWrite for Conn {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Plain(s) => Pin::new(s).poll_shutdown(cx),
+            Stream::Unix(s) => Pin::new(s).poll_shutdown(cx),
             Stream::Openssl(s) => Pin::new(s).poll_shutdown(cx),
             Stream::Native(s) => Pin::new(s).poll_shutdown(cx),
         }

@@ -13,9 +13,10 @@ use super::conn::{Conn, Moved};
 use super::tls::Connector;
 use crate::smtp::caps::Caps;
 use crate::smtp::client::{
-    Client, Failure, Message, Outcome, Settings, Stage, Step, TlsWish, Verdict,
+    Client, Failure, Message, Outcome, Question, Settings, Stage, Step, Talk, TlsWish, Verdict,
 };
-use crate::smtp::reply::Enhanced;
+use crate::smtp::reply::{Enhanced, Reply};
+use crate::smtp::sasl::Mechanism;
 
 /// Octets of content read and handed on at once.
 const CONTENT: usize = 64 * 1024;
@@ -57,7 +58,7 @@ pub struct Sent {
     pub unreadable: Option<io::Error>,
 }
 
-/// A connection past its greeting and EHLO.
+/// A connection past its greeting, EHLO, TLS and login, as far as asked for.
 #[derive(Debug)]
 pub struct Session {
     conn: Option<Conn>,
@@ -73,11 +74,14 @@ impl Session {
         settings: Settings,
         connector: &Connector,
     ) -> Result<Session, OpenError> {
+        let talk = settings.talk.clone();
         let conn = Conn::connect(peer.address, peer.connect_timeout)
             .await
+            .inspect_err(|e| talk.note(&e.to_string()))
             .map_err(|e| failed(Stage::Connect, e.to_string()))?;
+        talk.note(&format!("connected to {} ({})", peer.host, peer.address));
         let conn = match peer.implicit_tls {
-            true => handshake(conn, peer, connector).await?,
+            true => handshake(conn, peer, connector, &talk).await?,
             false => conn,
         };
         let optional_tls = settings.tls == TlsWish::IfOffered;
@@ -91,7 +95,7 @@ impl Session {
             match session.advance().await {
                 Step::StartTls => {
                     let conn = session.conn.take().ok_or_else(closed)?;
-                    session.conn = Some(handshake(conn, peer, connector).await?);
+                    session.conn = Some(handshake(conn, peer, connector, &talk).await?);
                     session.client.tls_started(Instant::now());
                 }
                 Step::Ready | Step::Done => return Ok(session),
@@ -114,6 +118,11 @@ impl Session {
     /// Protocol and cipher, or `verified`; `None` in clear.
     pub fn tls(&self) -> Option<String> {
         Some(self.conn.as_ref()?.tls()?.to_string())
+    }
+
+    /// How we are logged in; `None`: not at all.
+    pub fn login(&self) -> Option<Mechanism> {
+        self.client.mechanism()
     }
 
     /// False once the connection can carry no further message.
@@ -156,6 +165,33 @@ impl Session {
             outcomes,
             unreadable,
         }
+    }
+
+    /// Asks, and gives the replies in the order of the questions. Fewer replies
+    /// than questions: the connection is over, and [`Session::ended`] says why.
+    pub async fn ask(&mut self, questions: Vec<Question>) -> Vec<Reply> {
+        self.client.ask(questions, Instant::now());
+        loop {
+            match self.advance().await {
+                Step::Done | Step::Ready => break,
+                Step::Closed => {
+                    self.conn = None;
+                    break;
+                }
+                _ => self.lost("the dialogue went astray"),
+            }
+        }
+        self.client.take_answers()
+    }
+
+    /// Why the connection is over.
+    pub fn ended(&self) -> Option<&Failure> {
+        self.client.failure()
+    }
+
+    /// The greeting, and the latest reply to EHLO or HELO.
+    pub fn opening(&self) -> (Option<&Reply>, Option<&Reply>) {
+        (self.client.greeting(), self.client.hello_reply())
     }
 
     /// QUIT, and a short wait for its answer.
@@ -302,7 +338,12 @@ impl Session {
     }
 }
 
-async fn handshake(conn: Conn, peer: &Peer<'_>, connector: &Connector) -> Result<Conn, OpenError> {
+async fn handshake(
+    conn: Conn,
+    peer: &Peer<'_>,
+    connector: &Connector,
+    talk: &Talk,
+) -> Result<Conn, OpenError> {
     let limit = peer.connect_timeout;
     let result = match peer.verify {
         true => conn.start_tls_verified(connector, peer.host, limit).await,
@@ -311,6 +352,13 @@ async fn handshake(conn: Conn, peer: &Peer<'_>, connector: &Connector) -> Result
                 .await
         }
     };
+    match &result {
+        Ok(conn) => talk.note(&match conn.tls() {
+            Some(tls) => format!("TLS: {tls}"),
+            None => "TLS".to_owned(),
+        }),
+        Err(error) => talk.note(&error.to_string()),
+    }
     result.map_err(|e| OpenError::Tls(e.to_string()))
 }
 

@@ -9,6 +9,7 @@ pub mod mx;
 pub mod network;
 pub mod people;
 pub mod retry;
+pub mod rewrite;
 pub mod table;
 pub mod transport;
 

@@ -57,6 +57,11 @@ fn address_key(local: &str, domain: &str) -> String {
     format!("{}@{domain}", local.to_lowercase())
 }
 
+/// Does a pattern (as of [`pattern`]) take this address?
+pub fn matches(pattern: &str, mailbox: &Mailbox) -> bool {
+    Subject::of(mailbox).is_some_and(|subject| subject.matches(pattern))
+}
+
 /// An address as patterns see it.
 struct Subject {
     address: String,

@@ -10,7 +10,7 @@ use super::policy::{Client, Policy};
 use crate::class::{Class, Classify};
 use crate::config::Config;
 use crate::net::stdio::{self, Carrier, End, Handler, Standard};
-use crate::smtp::server::Session;
+use crate::smtp::server::{Role, Session};
 use crate::spool::Spool;
 
 /// Why a session on descriptors 0 and 1 did not end well.
@@ -81,6 +81,7 @@ fn client(socket: &TcpStream) -> io::Result<Client> {
     Ok(Client {
         address: Some(socket.peer_addr()?.ip().to_canonical()),
         own_address: Some(socket.local_addr()?.ip().to_canonical()),
+        ..Client::default()
     })
 }
 
@@ -90,7 +91,7 @@ fn session(
     handler: &mut impl Handler,
     carrier: &mut impl Carrier,
 ) -> Result<(), LocalError> {
-    let settings = intake::settings(config, local, false);
+    let settings = intake::settings(config, Role::Mx, local, false);
     let mut session = Session::new(settings, false, Instant::now());
     match stdio::drive(&mut session, handler, carrier)? {
         End::Closed | End::Eof => Ok(()),

@@ -13,4 +13,5 @@ mod notify;
 pub mod policy;
 pub mod service;
 pub mod session;
+pub mod slots;
 mod verify;

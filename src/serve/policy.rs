@@ -11,6 +11,7 @@ use crate::route::people::{Host, Standing, Trouble};
 use crate::route::transport::Transport;
 use crate::smtp::addr::{Domain, ForwardPath, Mailbox};
 use crate::smtp::reply::Reply;
+use crate::smtp::server::Role;
 
 /// Who is on the other side of a session.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// Our own address on this connection: mail to it as a literal is ours.
     pub own_address: Option<IpAddr>,
+    /// What the listener is for.
+    pub role: Role,
 }
 
 /// The answer to RCPT.
@@ -65,9 +68,10 @@ impl Policy {
             .get(&self.config, |error| log::config_error(error))
     }
 
-    /// May this client send to anybody?
+    /// May this client send to anybody? LMTP is for mailboxes of this host.
     pub fn may_relay(&self, client: &Client) -> bool {
         match client.address {
+            _ if client.role == Role::Lmtp => false,
             None => true,
             Some(address) => {
                 let networks = &self.config.serve.relay_from;

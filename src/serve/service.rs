@@ -6,21 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::intake::{self, Desk, Intake};
-use super::listen::{Listener, Slots};
+use super::listen::{Listener, Socket};
 use super::policy::Client;
 use super::session::{Dialogue, Shared};
+use super::slots::Slots;
 use crate::config::Config;
 use crate::log;
 use crate::net::conn::Conn;
 use crate::net::stdio::Handler;
 use crate::net::tls::Acceptor;
+use crate::smtp::server::Role;
 
 /// Sessions at work on files at once: enough for their fsyncs to share a
 /// journal commit, few enough threads.
@@ -51,26 +53,33 @@ pub fn run(
         let news = news.clone();
         Box::new(move |_| news.tell())
     });
-    let settings = intake::settings(config, false, acceptor.is_some());
     let slots = Slots::new(
         config.serve.max_sessions,
         config.serve.max_sessions_per_address,
     );
+    let (stopper, stop) = watch::channel(false);
+    let files = Arc::new(Semaphore::new(FILES));
+    let listeners = listeners
+        .into_iter()
+        .map(|listener| {
+            let tls = acceptor.clone();
+            let shared = Shared {
+                settings: intake::settings(config, listener.role, false, tls.is_some()),
+                acceptor: tls,
+                implicit_tls: listener.implicit_tls,
+                listener: listener.to_string(),
+                files: files.clone(),
+                stop: stop.clone(),
+            };
+            (listener.socket, Arc::new(shared))
+        })
+        .collect();
     runtime()?.block_on(async move {
         // One a process, used to its end: sessions borrow from it.
         let desk: &'static Desk = Box::leak(Box::new(desk));
         let deliver: Arc<dyn Fn() + Send + Sync> = Arc::new(move || deliver(&desk.spool));
         tokio::spawn(keep_delivering(news.clone(), deliver.clone()));
-        let (stopper, stop) = watch::channel(false);
-        let files = Semaphore::new(FILES);
-        let shared = Shared {
-            settings,
-            acceptor,
-            files,
-            stop,
-        };
         let service = Service {
-            shared: Arc::new(shared),
             slots,
             sessions: JoinSet::new(),
         };
@@ -78,7 +87,7 @@ pub fn run(
         service
             .run(
                 listeners,
-                move |conn| Intake::new(desk, client(conn)),
+                move |conn, role| Intake::new(desk, client(conn, role)),
                 async move {
                     signals.wait().await;
                     stopper
@@ -96,15 +105,17 @@ pub fn run_one(
     socket: std::net::TcpStream,
     acceptor: Option<Acceptor>,
 ) -> io::Result<()> {
-    let settings = intake::settings(config, false, acceptor.is_some());
+    let (stopper, stop) = watch::channel(false);
+    let role = Role::Mx;
+    let shared = Shared {
+        settings: intake::settings(config, role, false, acceptor.is_some()),
+        acceptor,
+        implicit_tls: false,
+        listener: socket.local_addr()?.to_string(),
+        files: Arc::new(Semaphore::new(FILES)),
+        stop,
+    };
     runtime()?.block_on(async move {
-        let (stopper, stop) = watch::channel(false);
-        let shared = Shared {
-            settings,
-            acceptor,
-            files: Semaphore::new(FILES),
-            stop,
-        };
         let mut signals = Signals::new()?;
         tokio::spawn(async move {
             signals.wait().await;
@@ -113,8 +124,8 @@ pub fn run_one(
         });
         socket.set_nonblocking(true)?;
         let conn = Conn::new(TcpStream::from_std(socket)?)?;
-        let handler = Intake::new(&desk, client(&conn));
-        serve(conn, false, Arc::new(shared), handler).await;
+        let handler = Intake::new(&desk, client(&conn, role));
+        serve(conn, Arc::new(shared), handler).await;
         Ok(())
     })
 }
@@ -125,10 +136,11 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-fn client(conn: &Conn) -> Client {
+fn client(conn: &Conn, role: Role) -> Client {
     Client {
-        address: Some(conn.peer().ip()),
-        own_address: Some(conn.local().ip()),
+        address: conn.peer().map(|a| a.ip()),
+        own_address: conn.local().map(|a| a.ip()),
+        role,
     }
 }
 
@@ -182,7 +194,6 @@ impl Signals {
 }
 
 struct Service {
-    shared: Arc<Shared>,
     slots: Arc<Slots>,
     sessions: JoinSet<()>,
 }
@@ -191,25 +202,25 @@ impl Service {
     /// `stop` gives the sender that tells the sessions.
     async fn run<H, F>(
         mut self,
-        listeners: Vec<Listener>,
+        listeners: Vec<(Socket, Arc<Shared>)>,
         handler: F,
         stop: impl Future<Output = watch::Sender<bool>>,
     ) -> io::Result<()>
     where
         H: Handler + Send + 'static,
-        F: Fn(&Conn) -> H,
+        F: Fn(&Conn, Role) -> H,
     {
         let (accepted, mut incoming) = tokio::sync::mpsc::channel(1);
         let mut acceptors = JoinSet::new();
-        for listener in listeners {
-            acceptors.spawn(accept(listener, accepted.clone())?);
+        for (socket, shared) in listeners {
+            acceptors.spawn(accept_all(Accept::new(socket)?, shared, accepted.clone()));
         }
         tokio::pin!(stop);
         super::notify::ready();
         let stopper = loop {
             tokio::select! {
-                Some((tcp, implicit_tls)) = incoming.recv() => {
-                    self.begin(tcp, implicit_tls, &handler);
+                Some((conn, shared)) = incoming.recv() => {
+                    self.begin(conn, shared, &handler);
                 }
                 Some(ended) = self.sessions.join_next() => report(ended),
                 stopper = &mut stop => break stopper,
@@ -221,26 +232,23 @@ impl Service {
         Ok(())
     }
 
-    fn begin<H, F>(&mut self, tcp: TcpStream, implicit_tls: bool, handler: &F)
+    fn begin<H, F>(&mut self, conn: Conn, shared: Arc<Shared>, handler: &F)
     where
         H: Handler + Send + 'static,
-        F: Fn(&Conn) -> H,
+        F: Fn(&Conn, Role) -> H,
     {
-        // A connection that is gone already has nobody to tell.
-        let Ok(conn) = Conn::new(tcp) else { return };
-        match self.slots.take(conn.peer().ip()) {
+        match self.slots.take(conn.peer().map(|a| a.ip())) {
             Ok(slot) => {
-                let handler = handler(&conn);
-                let session = serve(conn, implicit_tls, self.shared.clone(), handler);
+                let handler = handler(&conn, shared.settings.role);
+                let session = serve(conn, shared, handler);
                 self.sessions.spawn(async move {
                     let _slot = slot;
                     session.await;
                 });
             }
             Err(busy) => {
-                let client = conn.peer().ip();
-                log::refused(&client, None, None, &busy.reply().trim_end());
-                if !implicit_tls {
+                log::refused(&client_name(&conn), None, None, &busy.reply().trim_end());
+                if !shared.implicit_tls {
                     conn.try_say(busy.reply().as_bytes());
                 }
             }
@@ -260,24 +268,40 @@ impl Service {
     }
 }
 
-type Accepted = tokio::sync::mpsc::Sender<(TcpStream, bool)>;
-
-fn accept(listener: Listener, accepted: Accepted) -> io::Result<impl Future<Output = ()>> {
-    let (name, implicit_tls) = (listener.to_string(), listener.implicit_tls);
-    let socket = TcpListener::from_std(listener.socket)?;
-    Ok(accept_all(socket, name, implicit_tls, accepted))
+/// A listening socket of the runtime.
+enum Accept {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
-async fn accept_all(socket: TcpListener, name: String, implicit_tls: bool, accepted: Accepted) {
+impl Accept {
+    fn new(socket: Socket) -> io::Result<Accept> {
+        Ok(match socket {
+            Socket::Tcp(socket) => Accept::Tcp(TcpListener::from_std(socket)?),
+            Socket::Unix(socket) => Accept::Unix(UnixListener::from_std(socket)?),
+        })
+    }
+
+    async fn next(&self) -> io::Result<Conn> {
+        match self {
+            Accept::Tcp(socket) => Conn::new(socket.accept().await?.0),
+            Accept::Unix(socket) => Ok(Conn::unix(socket.accept().await?.0)),
+        }
+    }
+}
+
+type Accepted = tokio::sync::mpsc::Sender<(Conn, Arc<Shared>)>;
+
+async fn accept_all(socket: Accept, shared: Arc<Shared>, accepted: Accepted) {
     loop {
-        match socket.accept().await {
-            Ok((tcp, _)) => {
-                if accepted.send((tcp, implicit_tls)).await.is_err() {
+        match socket.next().await {
+            Ok(conn) => {
+                if accepted.send((conn, shared.clone())).await.is_err() {
                     return;
                 }
             }
             Err(e) if is_shortage(&e) => {
-                log::accept_failed(&name, &e);
+                log::accept_failed(&shared.listener, &e);
                 sleep(SHORTAGE).await;
             }
             // That one connection failed before it was accepted.
@@ -295,21 +319,26 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 /// One session, with its two lines in the log.
-fn serve<H: Handler>(
-    conn: Conn,
-    implicit_tls: bool,
-    shared: Arc<Shared>,
-    handler: H,
-) -> impl Future<Output = ()> {
-    let (client, listener) = (conn.peer().ip(), conn.local());
+fn serve<H: Handler>(conn: Conn, shared: Arc<Shared>, handler: H) -> impl Future<Output = ()> {
+    let client = client_name(&conn);
+    let listener = match conn.local() {
+        Some(address) => address.to_string(),
+        None => shared.listener.clone(),
+    };
     let dialogue = Dialogue::new(conn, shared, handler);
     async move {
-        log::connected(client, &listener);
+        log::connected(&client, &listener);
         let began = Instant::now();
-        let (messages, ended) = dialogue.run(implicit_tls).await;
+        let (messages, ended) = dialogue.run().await;
         let error = ended.err().map(|e| e.to_string());
-        log::disconnected(client, messages, began.elapsed(), error.as_deref());
+        log::disconnected(&client, messages, began.elapsed(), error.as_deref());
     }
+}
+
+/// The peer's address; `local` on a Unix socket.
+fn client_name(conn: &Conn) -> String {
+    conn.peer()
+        .map_or_else(|| "local".to_string(), |a| a.ip().to_string())
 }
 
 /// A defect ends one session; the others, and the service, go on.

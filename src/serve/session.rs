@@ -17,12 +17,16 @@ use crate::smtp::server::{Answer, Ask, Session, Settings, Step};
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_OCTETS: usize = 256 * 1024;
 
-/// What sessions of a process share.
+/// What sessions of a listener share.
 pub struct Shared {
     pub settings: Arc<Settings>,
     pub acceptor: Option<Acceptor>,
-    /// Sessions at work on files at once; the others wait.
-    pub files: Semaphore,
+    /// TLS comes before the greeting.
+    pub implicit_tls: bool,
+    /// The listener's name, for the log.
+    pub listener: String,
+    /// Sessions at work on files at once, of all listeners; the others wait.
+    pub files: Arc<Semaphore>,
     /// True once the service is stopping.
     pub stop: watch::Receiver<bool>,
 }
@@ -73,10 +77,10 @@ impl<H: Handler> Dialogue<H> {
         })
     }
 
-    /// Runs to the end. `implicit_tls`: TLS comes before the greeting. Gives how
-    /// many messages were taken, and the end where it was no QUIT.
-    pub async fn run(mut self: Box<Self>, implicit_tls: bool) -> (u64, Result<(), SessionError>) {
-        if implicit_tls {
+    /// Runs to the end. Gives how many messages were taken, and the end where it
+    /// was no QUIT.
+    pub async fn run(mut self: Box<Self>) -> (u64, Result<(), SessionError>) {
+        if self.shared.implicit_tls {
             self = match Box::pin(self.shake_hands()).await {
                 Ok(inside) => inside,
                 Err(error) => return (0, Err(error)),

@@ -18,7 +18,7 @@
 //! end of the input goes through `step` first, then
 //! [`Client::connection_lost`].
 //!
-//! `types` is what a driver sees; `send` says what is sent and when, `replies`
+//! `types` and `talk` are what a driver sees; `send` says what is sent and when, `replies`
 //! what a reply means; `transaction` holds one message under way, `chunks`
 //! writes BDAT; this file holds the loop and the ends.
 
@@ -29,18 +29,26 @@ use std::time::Instant;
 use super::caps::Caps;
 use super::command::Command;
 use super::reply::{Enhanced, Reply, ReplyReader};
+use super::sasl;
 
+mod ask;
+mod auth;
 mod chunks;
 mod replies;
 mod send;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod types;
 
+use ask::Asking;
+pub use ask::Question;
+use auth::LogIn;
+pub use talk::{Parameter, ParameterError, Said, Talk, Trace, Until};
 use transaction::Open;
 pub use types::{
-    Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
+    Auth, Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
 };
 
 /// Chunks sent ahead of their replies.
@@ -56,6 +64,10 @@ pub struct Client {
     expect: VecDeque<Expect>,
     state: State,
     open: Option<Box<Open>>,
+    asking: Asking,
+    /// What the server said to begin with.
+    greeting: Option<Reply>,
+    hello_reply: Option<Reply>,
     settled: Vec<Outcome>,
     /// A [`Step::Done`] is owed.
     done: bool,
@@ -63,6 +75,8 @@ pub struct Client {
     dirty: bool,
     /// TLS is on, or was given up.
     tls_settled: bool,
+    inside_tls: bool,
+    log_in: LogIn,
     /// The last time either side made progress.
     progress: Instant,
     failure: Option<Failure>,
@@ -87,6 +101,10 @@ enum Expect {
     Ehlo,
     Helo,
     StartTls,
+    /// AUTH, or a response to a challenge.
+    Auth,
+    /// The `*` that ends an exchange.
+    AuthCancelled,
     Rset,
     Mail,
     Rcpt(usize),
@@ -95,6 +113,7 @@ enum Expect {
     Chunk,
     /// The final dot, or the last BDAT.
     End,
+    Asked,
     Quit,
 }
 
@@ -104,8 +123,9 @@ impl Expect {
             Expect::Greeting => Stage::Greeting,
             Expect::Ehlo | Expect::Helo | Expect::Quit => Stage::Hello,
             Expect::StartTls => Stage::StartTls,
+            Expect::Auth | Expect::AuthCancelled => Stage::Auth,
             Expect::Rset | Expect::Mail => Stage::Mail,
-            Expect::Rcpt(_) => Stage::Rcpt,
+            Expect::Rcpt(_) | Expect::Asked => Stage::Rcpt,
             Expect::Data => Stage::Data,
             Expect::Chunk => Stage::Content,
             Expect::End => Stage::EndOfData,
@@ -125,9 +145,14 @@ impl Client {
             expect: VecDeque::from([Expect::Greeting]),
             state: State::Busy,
             open: None,
+            asking: Asking::default(),
+            greeting: None,
+            hello_reply: None,
             settled: Vec::new(),
             done: false,
             dirty: false,
+            inside_tls: false,
+            log_in: LogIn::default(),
             progress: now,
             failure: None,
         }
@@ -148,6 +173,7 @@ impl Client {
                 continue;
             }
             self.pump(now);
+            self.pump_questions();
             if self.done || self.state == State::Closed {
                 continue;
             }
@@ -188,6 +214,7 @@ impl Client {
             return;
         }
         if let Some(open) = &mut self.open {
+            open.written += octets.len() as u64;
             let chunks = open.encoder.write(octets, &mut self.out);
             self.expect.extend((0..chunks).map(|_| Expect::Chunk));
         }
@@ -201,6 +228,7 @@ impl Client {
         if let Some(open) = &mut self.open {
             open.ended = true;
             mem::take(&mut open.encoder).finish(&mut self.out);
+            self.settings.talk.tell(&Said::Content(open.written));
             self.expect.push_back(Expect::End);
             self.state = State::Busy;
             self.progress = now;
@@ -236,6 +264,7 @@ impl Client {
             self.caps = Caps::default();
             self.reader = ReplyReader::default();
             self.tls_settled = true;
+            self.inside_tls = true;
             self.state = State::Busy;
             self.progress = now;
             self.hello();
@@ -255,6 +284,10 @@ impl Client {
 
     /// The first `n` octets of the output are out. An empty buffer is freed.
     pub fn written(&mut self, n: usize) {
+        if self.is_secret() {
+            let n = n.min(self.out.len());
+            sasl::wipe(self.out.get_mut(..n).unwrap_or_default());
+        }
         if n >= self.out.len() {
             self.out = Vec::new();
         } else {
@@ -288,6 +321,16 @@ impl Client {
 
     pub fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
+    }
+
+    /// The greeting, once it came.
+    pub fn greeting(&self) -> Option<&Reply> {
+        self.greeting.as_ref()
+    }
+
+    /// The latest reply to EHLO or HELO, keywords as they were written.
+    pub fn hello_reply(&self) -> Option<&Reply> {
+        self.hello_reply.as_ref()
     }
 
     /// What the server offers, after EHLO.
@@ -329,6 +372,9 @@ impl Client {
             reply,
             text: text.to_string(),
         };
+        if failure.reply.is_none() {
+            self.settings.talk.note(&failure.text);
+        }
         if let Some(mut open) = self.open.take() {
             let unknown = open.ended && failure.reply.is_none();
             let verdict = if unknown {
@@ -338,6 +384,9 @@ impl Client {
             };
             open.settle_all(&failure.outcome(verdict));
             self.settled = open.into_outcomes();
+            self.done = true;
+        }
+        if self.asking.end() {
             self.done = true;
         }
         self.failure = Some(failure);

@@ -14,4 +14,5 @@ pub mod data;
 pub mod line;
 pub mod param;
 pub mod reply;
+pub mod sasl;
 pub mod server;

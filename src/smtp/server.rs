@@ -41,7 +41,7 @@ mod types;
 mod verbs;
 
 use content::Incoming;
-pub use types::{Answer, Ask, Hello, Settings, Step, Transaction};
+pub use types::{Answer, Ask, Hello, Role, Settings, Step, Transaction};
 
 /// Output that makes the machine stop and ask for writing, octets. It goes over
 /// by one reply at most, so a client that sends and never reads costs no more.

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::sys;
+
 /// Name of a message: upper-case letters and digits, a hex digit first, at most
 /// 16, sorted by arrival, unique without coordination.
 ///
@@ -26,9 +28,7 @@ impl Id {
     /// A new one, from the clock and random bits. Later ones of a process are
     /// greater, whatever the clock does.
     pub fn generate() -> io::Result<Id> {
-        let mut random = [0; 4];
-        getrandom::fill(&mut random).map_err(|e| io::Error::other(e.to_string()))?;
-        let random = u32::from_ne_bytes(random) >> (32 - RANDOM_BITS);
+        let random = u32::from_ne_bytes(sys::random()?) >> (32 - RANDOM_BITS);
         Ok(Id::from_bits(
             u128::from(next_tick(now())) << RANDOM_BITS | u128::from(random),
         ))

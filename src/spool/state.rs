@@ -86,6 +86,10 @@ pub struct Attempt {
     /// Protocol version and cipher, or `verified`; absent in clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,
+    /// The next hop offers DSN and was given what the sender asked for: notices
+    /// of success are its business.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed_on: bool,
     /// Milliseconds.
     pub ms: u64,
 }

@@ -88,6 +88,7 @@ fn attempt(target: u32, result: Outcome) -> Attempt {
         address: None,
         route: Some("mx:".to_owned()),
         tls: None,
+        passed_on: false,
         ms: 12,
     }
 }

@@ -110,6 +110,7 @@ fn attempt(target: u32, result: Outcome) -> Attempt {
         address: None,
         route: None,
         tls: None,
+        passed_on: false,
         ms: 1,
     }
 }

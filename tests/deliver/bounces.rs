@@ -95,22 +95,60 @@ fn nobody_is_told_who_asked_not_to_be() {
 fn mail_without_a_sender_is_never_returned() {
     // BN-02, S9
     let site = site("");
+    site.user("root");
     let id = site.queue("", &["x@null.example"]);
     site.run();
     assert_eq!(site.places(), [Place::Failed]);
     assert_eq!(site.entries()[0].id, id);
+    assert!(site.inbox("root").is_empty());
 }
 
 #[test]
-fn a_bounce_that_fails_ends_in_the_failed_folder() {
-    // BN-02: the sender's domain takes no mail either.
+fn a_bounce_that_fails_goes_to_the_postmaster() {
+    // BN-24: never to <>, and no copy stays behind.
     let site = site("");
+    site.user("root");
+    site.queue("ann@null.example", &["x@null.example"]);
+    site.run();
+    assert!(site.places().is_empty());
+    let inbox = site.inbox("root");
+    assert_eq!(inbox.len(), 1, "{inbox:?}");
+    for part in [
+        "To: <postmaster@here.example>",
+        "could not be delivered to:\n\n  <ann@null.example>",
+        "Action: failed",
+        "\nhello\n.dot\n",
+    ] {
+        assert!(inbox[0].contains(part), "{part}: {}", inbox[0]);
+    }
+}
+
+#[test]
+fn what_the_postmaster_cannot_have_ends_in_the_failed_folder() {
+    // BN-02, BN-24: sender, recipient and postmaster take no mail.
+    let site = site("postmaster = \"pm@null.example\"\n");
+    site.queue("ann@null.example", &["x@null.example"]);
+    site.run();
+    site.run();
+    assert_eq!(site.places(), [Place::Failed]);
+    let double = &site.entries()[0];
+    let head = site.spool().head(double).unwrap();
+    assert_eq!(head.envelope.origin.kind, "double");
+}
+
+#[test]
+fn a_large_one_is_kept_when_only_its_header_went_to_the_postmaster() {
+    // S9: nothing is lost.
+    let site = site("return_limit = 10\n");
+    site.user("root");
     site.queue("ann@null.example", &["x@null.example"]);
     site.run();
     assert_eq!(site.places(), [Place::Failed]);
-    let bounce = &site.entries()[0];
-    let head = site.spool().head(bounce).unwrap();
+    let head = site.spool().head(&site.entries()[0]).unwrap();
     assert_eq!(head.envelope.origin.kind, "bounce");
+    let inbox = site.inbox("root");
+    assert_eq!(inbox.len(), 1);
+    assert!(!inbox[0].contains(".dot"), "{}", inbox[0]);
 }
 
 #[test]
@@ -170,6 +208,7 @@ fn record_failure(site: &Site, id: Id, to: &[&str]) {
         address: None,
         route: None,
         tls: None,
+        passed_on: false,
         ms: 1,
     };
     let target = |(n, to): (u32, &&str)| Target::plain(n, to.to_string());

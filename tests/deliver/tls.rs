@@ -173,6 +173,7 @@ fn attempt(server: &Server, scheme: &str, more: &str, trusted: bool) -> Attempt 
         address: None,
         route: ending.route,
         tls: ending.tls,
+        passed_on: false,
         ms: 0,
     }
 }

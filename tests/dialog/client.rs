@@ -5,19 +5,24 @@
 //! when it is ready; after the last one it quits. `!abort`: so does the next
 //! content end. `!outcome VERDICT STAGE STATUS [NEEDS]` is what became of the
 //! next recipient, `!failure VERDICT STAGE STATUS` why the connection ended
-//! (none: it did not fail). Acts: `!lost`, `!wait SECONDS`, `!tls`,
+//! (none: it did not fail). `!login USER PASSWORD [MECHANISM ...]` logs in, with
+//! the nonce `rOprNGfwEbeRWgbNEkqO`; `!private`: the connection stays on this host. Acts: `!lost`, `!wait SECONDS`, `!tls`,
 //! `!tls-failed`. Settings: `!tls-wish must|if-offered`, `!no-pipelining`,
+//! `!until`, `!mail-param`, `!rcpt-param`,
 //! `!chunking`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smtputils::smtp::addr::{Mailbox, ReversePath};
 use smtputils::smtp::client::{
-    Client, Message, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
+    Auth, Client, Message, Outcome, Settings, Stage, Step, Talk, Timeouts, TlsWish, Until, Verdict,
 };
 use smtputils::smtp::param::{Body, MailParams, RcptParams};
 use smtputils::smtp::reply::Enhanced;
+use smtputils::smtp::sasl::Secret;
+use smtputils::smtp::sasl::client::Login;
 
 use super::play::Cut;
 use super::script::{Act, Directive, Expected, Script, unescape};
@@ -50,6 +55,23 @@ pub fn mail(script: &Script, word: &str) -> Vec<String> {
         .collect()
 }
 
+fn login(script: &Script, text: &str) -> Auth {
+    let mut words = text.split(' ').map(str::to_string);
+    let mut word = || words.next().filter(|w| w != "-");
+    let (user, password) = (word().unwrap_or_default(), word());
+    Auth {
+        login: Arc::new(Login {
+            user,
+            secret: password.map(Secret::from),
+            mechanisms: words.map(|w| w.parse().expect("a mechanism")).collect(),
+        }),
+        host: "mx.example.org".into(),
+        port: 587,
+        nonce: "rOprNGfwEbeRWgbNEkqO".into(),
+        private: script.setting("private").is_some(),
+    }
+}
+
 struct Player {
     client: Client,
     cut: Cut,
@@ -65,6 +87,22 @@ struct Player {
     closed: bool,
 }
 
+/// `!until STAGE`, `!mail-param WORD`, `!rcpt-param WORD`.
+fn talk(script: &Script) -> Talk {
+    let own = |word| script.setting(word).map(|text| text.parse().unwrap());
+    Talk {
+        trace: None,
+        until: script.setting("until").map(|stage| match stage {
+            "mail" => Until::Mail,
+            "rcpt" => Until::Rcpt,
+            "data" => Until::Data,
+            other => panic!("{other}"),
+        }),
+        mail: own("mail-param").into_iter().collect(),
+        rcpt: own("rcpt-param").into_iter().collect(),
+    }
+}
+
 impl Player {
     fn new(script: &Script, cut: Cut) -> Player {
         let now = Instant::now();
@@ -78,6 +116,8 @@ impl Player {
             pipelining: script.setting("no-pipelining").is_none(),
             chunking: script.setting("chunking").is_some(),
             timeouts: Timeouts::default(),
+            talk: talk(script),
+            auth: script.setting("login").map(|text| login(script, text)),
         };
         Player {
             client: Client::new(settings, now),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use smtputils::smtp::addr::{ForwardPath, ReversePath};
 use smtputils::smtp::caps::Caps;
 use smtputils::smtp::reply::{Enhanced, Reply};
-use smtputils::smtp::server::{Answer, Ask, Session, Settings, Step};
+use smtputils::smtp::server::{Answer, Ask, Role, Session, Settings, Step};
 
 use super::carrier::{Carrier, Conversation};
 use super::script::{Directive, Script, glob};
@@ -95,6 +95,7 @@ pub fn settings(script: &Script) -> Settings {
         }
     }
     Settings {
+        role: Role::Mx,
         hostname: "mx.example.org".into(),
         caps,
         local: script.setting("local").is_some(),

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use smtputils::smtp::addr::{Mailbox, ReversePath};
 use smtputils::smtp::client::{
-    Client, Message, Outcome, Settings as Wishes, Step as ClientStep, Timeouts, TlsWish, Verdict,
+    Client, Message, Outcome, Settings as Wishes, Step as ClientStep, Talk, Timeouts, TlsWish,
+    Verdict,
 };
 use smtputils::smtp::param::{MailParams, RcptParams};
-use smtputils::smtp::server::{Answer, Ask, Session, Settings, Step};
+use smtputils::smtp::server::{Answer, Ask, Role, Session, Settings, Step};
 
 use super::memory;
 
@@ -37,6 +38,7 @@ struct Pair {
 
 fn settings() -> Settings {
     Settings {
+        role: Role::Mx,
         hostname: "mx.example.org".into(),
         caps: memory::caps(),
         local: false,
@@ -56,6 +58,8 @@ fn wishes(pipelining: bool, chunking: bool) -> Wishes {
         pipelining,
         chunking,
         timeouts: Timeouts::default(),
+        talk: Talk::default(),
+        auth: None,
     }
 }
 

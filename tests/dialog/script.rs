@@ -80,6 +80,11 @@ const SETTINGS: &[&str] = &[
     "tls-wish",
     "no-pipelining",
     "chunking",
+    "until",
+    "mail-param",
+    "rcpt-param",
+    "login",
+    "private",
 ];
 
 impl Script {

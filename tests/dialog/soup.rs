@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use proptest::prelude::*;
-use smtputils::smtp::client::{Client, Settings, Step, Timeouts, TlsWish, Verdict};
+use smtputils::smtp::client::{Client, Settings, Step, Talk, Timeouts, TlsWish, Verdict};
 
 use super::carrier::Carrier;
 use super::client::message;
@@ -111,6 +111,8 @@ proptest! {
             pipelining: true,
             chunking,
             timeouts: Timeouts::default(),
+            talk: Talk::default(),
+            auth: None,
         };
         let mut client = Client::new(settings, now);
         let (mut begun, mut done, mut ended, mut lost) = (0, 0, 0, false);

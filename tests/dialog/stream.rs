@@ -208,14 +208,14 @@ fn on_tcp(
     let shared = Shared {
         settings: Arc::new(settings(script)),
         acceptor: Some(ACCEPTOR.clone()),
-        files: Semaphore::new(8),
+        implicit_tls,
+        listener: String::new(),
+        files: Arc::new(Semaphore::new(8)),
         stop,
     };
     RUNTIME.spawn(async move {
         let conn = Conn::new(tokio::net::TcpStream::from_std(theirs).unwrap()).unwrap();
-        let _ = Dialogue::new(conn, Arc::new(shared), handler)
-            .run(implicit_tls)
-            .await;
+        let _ = Dialogue::new(conn, Arc::new(shared), handler).run().await;
         drop(over);
     });
     if implicit_tls {

@@ -9,7 +9,7 @@ use super::select::each;
 use super::show::detail;
 use crate::cli::output::Out;
 use crate::cli::{Done, Stop, human};
-use crate::deliver;
+use crate::deliver::{self, ToldOf};
 use crate::smtp::addr::ReversePath;
 use crate::spool::{Attempt, Entry, Head, Outcome, Place, State};
 
@@ -156,7 +156,7 @@ fn is_same(host: &str, address: &str) -> bool {
 
 /// A note, in words where it is one of ours.
 pub fn note(words: &str, head: &Head, state: &State) -> String {
-    let Some((is_delay, numbers)) = deliver::told_of(words) else {
+    let Some(told) = deliver::told_of(words) else {
         return words.to_owned();
     };
     let name = |n: &u32| match &state.targets {
@@ -166,17 +166,24 @@ pub fn note(words: &str, head: &Head, state: &State) -> String {
             recipients.get(*n as usize).map(|r| r.address.to_string())
         }
     };
-    let names: Vec<String> = numbers.iter().filter_map(name).collect();
-    let what = match is_delay {
-        true => "the delay of",
-        false => "the failure of",
+    let names: Vec<String> = told.targets.iter().filter_map(name).collect();
+    let what = match told.kind {
+        ToldOf::Delay => "the delay of",
+        ToldOf::Failure => "the failure of",
+        ToldOf::Success => "the success of",
     };
-    match &head.envelope.sender {
-        ReversePath::Null => format!("no sender to tell of {what} {}", names.join(", ")),
-        ReversePath::Mailbox(_) => format!(
-            "the sender was told of {what} {}, unless they asked not to be",
-            names.join(", ")
-        ),
+    let names = names.join(", ");
+    match (&head.envelope.sender, told.notice) {
+        (ReversePath::Null, Some(id)) => {
+            format!("the postmaster was told of {what} {names}, by {id}")
+        }
+        (ReversePath::Null, None) => format!("no sender to tell of {what} {names}"),
+        (ReversePath::Mailbox(_), Some(id)) => {
+            format!("the sender was told of {what} {names}, by {id}")
+        }
+        (ReversePath::Mailbox(_), None) => {
+            format!("the sender was told of {what} {names}, unless they asked not to be")
+        }
     }
 }
 
@@ -257,6 +264,7 @@ mod tests {
                 address: Some(address.into()),
                 route: None,
                 tls: None,
+                passed_on: false,
                 ms: 1,
             };
             let line = attempt_line(&attempt);

@@ -5,6 +5,7 @@ use super::select::Filter;
 use crate::cli::{Done, Stop};
 use crate::config::Config;
 use crate::deliver::{self, Mode};
+use crate::smtp::client::Trace;
 use crate::spool::Spool;
 
 #[derive(clap::Args)]
@@ -21,6 +22,9 @@ pub struct Options {
     /// Only this message, due or not (may be repeated)
     #[arg(long, value_name = "ID")]
     id: Vec<String>,
+    /// Show each dialogue with a server on stderr, secrets masked
+    #[arg(long)]
+    trace: bool,
     #[command(flatten)]
     filter: Filter,
 }
@@ -28,7 +32,10 @@ pub struct Options {
 pub fn run(context: Context, options: &Options) -> Done {
     let spool = open(&context.config)?;
     let mode = mode(&spool, options)?;
-    deliver::run(context.config, spool, mode)?;
+    let trace = options
+        .trace
+        .then_some(crate::cli::trace::to_stderr as Trace);
+    deliver::run(context.config, spool, mode, trace)?;
     Ok(())
 }
 

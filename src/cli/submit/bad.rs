@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::super::Stop;
 use super::Caller;
 use crate::config::Config;
-use crate::message::bounce::{self, Action, Block, Notice};
+use crate::message::bounce::{self, Action, Block, Notice, Template};
 use crate::smtp::addr::{AddrError, Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, RcptParams, Ret};
 use crate::spool::{Envelope, Id, Origin, Recipient, Spool, SpoolError};
@@ -41,8 +41,14 @@ pub fn return_to_sender(
         original_size: header.len() as u64,
         return_limit: 0,
         eight_bit: !header.is_ascii(),
+        of: &unique,
+        template: &Template::load(config.notices.template.as_deref()).0,
+        is_double: false,
+        is_global: false,
     };
-    bounce::write(&notice, &mut Cursor::new(header), &mut draft)
+    let mut original = Cursor::new(header);
+    crate::sys::random()
+        .and_then(|random| bounce::write(&notice, random, &mut original, &mut draft))
         .and_then(|()| draft.flush())
         .map_err(|error| SpoolError::Io {
             what: "write the report".to_owned(),

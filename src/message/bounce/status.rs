@@ -26,20 +26,20 @@ pub(super) fn fields(notice: &Notice<'_>) -> String {
     field(&mut text, "Arrival-Date", &date::rfc5322(notice.arrival));
     for block in &notice.blocks {
         text.push_str("\r\n");
-        recipient(&mut text, block);
+        recipient(&mut text, block, notice.is_global);
     }
     text
 }
 
-fn recipient(text: &mut String, block: &Block) {
+fn recipient(text: &mut String, block: &Block, is_global: bool) {
+    let mut address = |name: &str, original: &Orcpt| match is_global {
+        true => global(text, name, original),
+        false => field(text, name, &typed(original)),
+    };
     if let Some(original) = &block.original {
-        field(text, "Original-Recipient", &typed(original));
+        address("Original-Recipient", original);
     }
-    field(
-        text,
-        "Final-Recipient",
-        &final_recipient(&block.final_recipient),
-    );
+    address("Final-Recipient", &final_recipient(&block.final_recipient));
     field(text, "Action", block.action.word());
     field(text, "Status", &block.status);
     if let Some(host) = &block.remote_mta {
@@ -82,16 +82,25 @@ fn field(text: &mut String, name: &str, value: &str) {
     text.push_str(&fold::field(name, words));
 }
 
-fn final_recipient(address: &str) -> String {
+/// An address as it stands (RFC 6533 section 3, utf-8-address), on one line.
+fn global(text: &mut String, name: &str, address: &Orcpt) {
+    if address.address.is_ascii() || !address.kind.eq_ignore_ascii_case("utf-8") {
+        return field(text, name, &typed(address));
+    }
+    let plain = fold::printable(&address.address).replace(char::is_whitespace, "?");
+    text.push_str(&fold::field(name, ["utf-8;", &plain]));
+}
+
+fn final_recipient(address: &str) -> Orcpt {
     let kind = if address.is_ascii() {
         "rfc822"
     } else {
         "utf-8"
     };
-    typed(&Orcpt {
+    Orcpt {
         kind: kind.to_owned(),
         address: address.to_owned(),
-    })
+    }
 }
 
 /// `type; address`, the type checked to be a word.

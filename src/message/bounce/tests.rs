@@ -35,6 +35,10 @@ fn notice(blocks: Vec<Block>) -> Notice<'static> {
         original_size: ORIGINAL.len() as u64,
         return_limit: 50_000,
         eight_bit: false,
+        of: "0ORIGINAL",
+        template: Box::leak(Box::new(Template::default())),
+        is_double: false,
+        is_global: false,
     }
 }
 
@@ -42,7 +46,13 @@ const ORIGINAL: &str = "Received: x\r\nSubject: hello\r\n folded\r\n\r\nbody\r\n
 
 fn made(notice: &Notice<'_>, original: &[u8]) -> String {
     let mut out = Vec::new();
-    write(notice, &mut &original[..], &mut out).unwrap();
+    write(
+        notice,
+        crate::sys::random().unwrap(),
+        &mut &original[..],
+        &mut out,
+    )
+    .unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(
         text.split("\r\n")
@@ -430,6 +440,66 @@ fn subjects_differ() {
     assert_eq!(different.len(), 5);
 }
 
+/// BN-19: to an internationalised sender addresses go as they are; else in 7 bits.
+#[test]
+fn bn_19_internationalised_notices() {
+    let recipient = || Block {
+        final_recipient: "b\u{f6}b@example.net".to_owned(),
+        original: Some(Orcpt {
+            kind: "utf-8".to_owned(),
+            address: "\u{e4}@example.net".to_owned(),
+        }),
+        ..block(Action::Failed)
+    };
+    let original = "Subject: gr\u{fc}n\r\n\r\nbody\r\n";
+    let notice = Notice {
+        is_global: true,
+        to: "<\u{e5}nn@example.org>".to_owned(),
+        ret: Some(Ret::Headers),
+        ..notice(vec![recipient()])
+    };
+    let text = made(&notice, original.as_bytes());
+    for part in [
+        "\r\nTo: <\u{e5}nn@example.org>\r\n",
+        "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n",
+        "\r\nOriginal-Recipient: utf-8; \u{e4}@example.net\r\n",
+        "\r\nFinal-Recipient: utf-8; b\u{f6}b@example.net\r\n",
+        "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: gr\u{fc}n\r\n",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let whole = Notice {
+        ret: None,
+        ..notice
+    };
+    let text = made(&whole, original.as_bytes());
+    assert!(text.contains("Content-Type: message/global\r\n"), "{text}");
+}
+
+/// The administrator's words, in any language; the rest stays as it is.
+#[test]
+fn words_can_be_replaced() {
+    let ours = "[failed]\nSubject: Unzustellbar f\u{fc}r {sender}\n\nLeider nicht an:\n\n{recipients}\n\n[end]\n{host} {id}\n";
+    let template = Template::parse(ours).unwrap();
+    let notice = Notice {
+        template: &template,
+        ..notice(vec![block(Action::Failed)])
+    };
+    let text = made(&notice, b"");
+    assert!(text.is_ascii());
+    let message = MessageParser::default().parse(text.as_bytes()).unwrap();
+    assert_eq!(
+        message.subject(),
+        Some("Unzustellbar f\u{fc}r alice@example.org")
+    );
+    let words = parts(&text)[1].split_once("\r\n\r\n").unwrap().1.to_owned();
+    assert!(
+        words.starts_with("Leider nicht an:\r\n\r\n  <bob@example.net>\r\n"),
+        "{words}"
+    );
+    assert!(words.contains("host.example 0ORIGINAL"), "{words}");
+}
+
 #[test]
 fn a_huge_header_is_cut_behind_a_field() {
     let original = "X-Field: value\r\n".repeat(100_000);
@@ -465,7 +535,7 @@ proptest! {
             ..notice(vec![hostile])
         };
         let mut out = Vec::new();
-        write(&report, &mut &original[..], &mut out).unwrap();
+        write(&report, crate::sys::random().unwrap(), &mut &original[..], &mut out).unwrap();
         let message = MessageParser::default().parse(&out).unwrap();
         prop_assert!(message.parts.len() >= 4);
         prop_assert_eq!(message.parts[2].content_type().unwrap().subtype(), Some("delivery-status"));

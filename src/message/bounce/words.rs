@@ -1,6 +1,7 @@
 //! The part that people read: what happened, to whom, what to do.
 
 use super::super::date;
+use super::template::{Section, Template, Values};
 use super::{Action, Block, Notice};
 
 /// Longest account of a failure, in characters: a stranger wrote most of it.
@@ -15,63 +16,64 @@ const ORDER: [Action; 5] = [
     Action::Expanded,
 ];
 
-pub(super) fn subject(notice: &Notice<'_>) -> &'static str {
-    match first(notice) {
-        Action::Failed => "Undelivered mail: your message could not be delivered",
-        Action::Delayed => "Delayed mail: your message has not been delivered yet",
-        Action::Delivered => "Delivered: your message has arrived",
-        Action::Relayed => "Relayed: your message was handed on",
-        Action::Expanded => "Expanded: your message went to a list of addresses",
+/// The section of the words for an action.
+fn section(notice: &Notice<'_>, action: Action) -> Section {
+    match action {
+        Action::Failed if notice.is_double => Section::Double,
+        Action::Failed => Section::Failed,
+        Action::Delayed => Section::Delayed,
+        Action::Delivered => Section::Delivered,
+        Action::Relayed => Section::Relayed,
+        Action::Expanded => Section::Expanded,
     }
 }
 
-fn first(notice: &Notice<'_>) -> Action {
+pub(super) fn subject(notice: &Notice<'_>) -> String {
     let has = |action: &Action| notice.blocks.iter().any(|b| b.action == *action);
-    ORDER.into_iter().find(has).unwrap_or(Action::Failed)
+    let first = ORDER.into_iter().find(has).unwrap_or(Action::Failed);
+    let subject = filled(notice, first, |template, section, values| {
+        template.subject(section, values)
+    });
+    one_line(&subject)
 }
 
 /// Lines ended by LF.
 pub(super) fn text(notice: &Notice<'_>) -> String {
     let mut text = String::new();
     for action in ORDER {
-        let blocks: Vec<&Block> = notice
-            .blocks
-            .iter()
-            .filter(|b| b.action == action)
-            .collect();
-        if blocks.is_empty() {
-            continue;
+        if notice.blocks.iter().any(|b| b.action == action) {
+            text.push_str(&filled(notice, action, Template::text));
+            text.push_str("\n\n");
         }
-        text.push_str(happened(action));
-        text.push_str("\n\n");
-        for block in &blocks {
-            told(block, &mut text);
-        }
-        text.push_str(&advice(action, &blocks));
-        text.push_str("\n\n");
     }
-    let arrival = date::rfc5322(notice.arrival);
-    text.push_str(&format!("Your message came in on {arrival}.\n"));
-    text.push_str(&format!(
-        "This notice was made by the mail system at {}.\n",
-        one_line(notice.hostname)
-    ));
-    text.push_str(
-        "The parts below hold the details for programs and what is returned of the message.\n",
-    );
+    let end = |template: &Template, _, values: &Values<'_>| template.text(Section::End, values);
+    text.push_str(&filled(notice, Action::Failed, end));
+    text.push('\n');
     text
 }
 
-fn happened(action: Action) -> &'static str {
-    match action {
-        Action::Failed => "Your message could not be delivered to:",
-        Action::Delayed => "Your message has not been delivered yet to:",
-        Action::Delivered => "Your message was delivered to:",
-        Action::Relayed => {
-            "Your message was handed on to a mail system that sends no notices of delivery, for:"
-        }
-        Action::Expanded => "Your message was handed on to each member of:",
+/// Words of the template with the values for one action.
+fn filled(
+    notice: &Notice<'_>,
+    action: Action,
+    words: impl FnOnce(&Template, Section, &Values<'_>) -> String,
+) -> String {
+    let blocks = || notice.blocks.iter().filter(|b| b.action == action);
+    let mut recipients = String::new();
+    for block in blocks() {
+        told(block, &mut recipients);
     }
+    let until = blocks().filter_map(|b| b.retry_until).max();
+    let until = until.map_or("it is given up".to_owned(), date::rfc5322);
+    let values = [
+        recipients.trim_end(),
+        &one_line(notice.to.trim_start_matches('<').trim_end_matches('>')),
+        &date::rfc5322(notice.arrival),
+        &until,
+        &one_line(notice.hostname),
+        &one_line(notice.of),
+    ];
+    words(notice.template, section(notice, action), &values)
 }
 
 fn told(block: &Block, text: &mut String) {
@@ -81,26 +83,6 @@ fn told(block: &Block, text: &mut String) {
         text.push_str(&format!("    {account}\n"));
     }
     text.push('\n');
-}
-
-fn advice(action: Action, blocks: &[&Block]) -> String {
-    let until = blocks.iter().filter_map(|b| b.retry_until).max();
-    match (action, until) {
-        (Action::Failed, _) => "It will not be tried again. Check the address, then send the message again; \
-             if the reason above\ntells you nothing, ask your postmaster or the recipient by another way."
-            .to_owned(),
-        (Action::Delayed, Some(until)) => format!(
-            "There is nothing you have to do. It is tried again until {};\nyou are told if it cannot be delivered by then.",
-            date::rfc5322(until)
-        ),
-        (Action::Delayed, None) => "There is nothing you have to do. It is tried again; \
-             you are told if it cannot be delivered."
-            .to_owned(),
-        (Action::Delivered, _) => "There is nothing you have to do. You asked for this notice.".to_owned(),
-        (Action::Relayed | Action::Expanded, _) => {
-            "There is nothing you have to do. You asked for this notice; you may get no further one.".to_owned()
-        }
-    }
 }
 
 /// Runs of blanks and control characters become one blank; what could turn the

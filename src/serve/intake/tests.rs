@@ -66,8 +66,13 @@ fn submit(text: &str) -> Outcome {
         uid: 1000,
         address: Mailbox::parse("alice@example").unwrap(),
         full_name: Some("Alice Liddell".into()),
+        rewrite: Box::new(|_| Ok(Rewrite::default())),
     };
-    let mut session = Session::new(settings(&config, true, false), false, Instant::now());
+    let mut session = Session::new(
+        settings(&config, Role::Mx, true, false),
+        false,
+        Instant::now(),
+    );
     let mut talk = Talk {
         input: text.bytes().collect(),
         said: Vec::new(),
@@ -177,8 +182,13 @@ fn sv_60_a_stranger_on_the_blocking_driver_is_hurried_and_relays_nothing() {
     let stranger = Client {
         address: Some(client.local_addr().unwrap().ip()),
         own_address: None,
+        ..Client::default()
     };
-    let mut session = Session::new(settings(&config, false, false), false, Instant::now());
+    let mut session = Session::new(
+        settings(&config, Role::Mx, false, false),
+        false,
+        Instant::now(),
+    );
     let end = drive(&mut session, &mut Intake::new(&desk, stranger), &mut socket).unwrap();
     assert_eq!(end, End::Closed);
     drop(socket);

@@ -55,6 +55,7 @@ fn stranger() -> Client {
     Client {
         address: Some("198.51.100.9".parse().unwrap()),
         own_address: Some("203.0.113.1".parse().unwrap()),
+        ..Client::default()
     }
 }
 
@@ -180,6 +181,7 @@ fn only_listed_networks_and_local_callers_relay() {
     let from = |address: &str| Client {
         address: Some(address.parse().unwrap()),
         own_address: None,
+        ..Client::default()
     };
     let far = "<u@r.example>";
     assert_eq!(answer(&policy, &from("192.0.2.77"), far), "250");

@@ -13,7 +13,7 @@ use crate::smtp::addr::{ForwardPath, ReversePath};
 use crate::smtp::caps::Caps;
 use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
-use crate::smtp::server::{Answer, Session, Settings};
+use crate::smtp::server::{Answer, Role, Session, Settings};
 
 /// Every wait of a test ends here.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -74,14 +74,19 @@ const USUAL: Wish = Wish {
 };
 
 fn start(wish: Wish) -> Server {
-    let endpoint = Endpoint {
-        host_port: "127.0.0.1:0".into(),
-        implicit_tls: wish.implicit_tls,
+    let place = match wish.implicit_tls {
+        true => "smtps://127.0.0.1:0",
+        false => "127.0.0.1:0",
     };
-    let listeners = endpoint.bind().unwrap();
-    let address = listeners[0].address;
+    let endpoint: Endpoint = place.parse().unwrap();
+    let socket = endpoint.bind().unwrap().remove(0).socket;
+    let Socket::Tcp(listener) = &socket else {
+        panic!("a TCP socket")
+    };
+    let address = listener.local_addr().unwrap();
     let (certificate, key) = self_signed("mx.example");
     let settings = Settings {
+        role: Role::Mx,
         hostname: "mx.example".into(),
         caps: Caps {
             pipelining: true,
@@ -101,23 +106,26 @@ fn start(wish: Wish) -> Server {
     let shared = Shared {
         settings: Arc::new(settings),
         acceptor: Some(Acceptor::from_pem(&certificate, &key).unwrap()),
-        files: Semaphore::new(4),
+        implicit_tls: wish.implicit_tls,
+        listener: place.to_string(),
+        files: Arc::new(Semaphore::new(4)),
         stop,
     };
     let service = Service {
-        shared: Arc::new(shared),
         slots: Slots::new(wish.sessions, wish.per_address),
         sessions: JoinSet::new(),
     };
     let counter = Counter::default();
     let taken = counter.taken.clone();
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(
-        service.run(listeners, move |_| counter.clone(), async move {
+    let ended = tokio::spawn(service.run(
+        vec![(socket, Arc::new(shared))],
+        move |_, _| counter.clone(),
+        async move {
             let _ = stopped.await;
             stopper
-        }),
-    );
+        },
+    ));
     Server {
         address,
         taken,
@@ -453,7 +461,7 @@ fn ex_26_implicit_tls_greets_inside() {
 /// the dialogue. Futures grow unseen when they carry their arguments along.
 #[test]
 fn a_session_at_rest_costs_a_small_constant() {
-    fn task<A, B, C, D, T>(_: &dyn Fn(A, B, C, D) -> T) -> usize {
+    fn task<A, B, C, T>(_: &dyn Fn(A, B, C) -> T) -> usize {
         size_of::<T>()
     }
     let octets = task(&serve::<Intake<'static>>) + size_of::<Dialogue<Intake<'static>>>();

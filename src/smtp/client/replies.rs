@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::transaction::by_class;
-use super::{Client, Expect, Stage, State, TlsWish, Verdict};
+use super::{Client, Expect, Said, Stage, State, TlsWish, Until, Verdict};
 use crate::smtp::caps::Caps;
 use crate::smtp::command::Command;
 use crate::smtp::reply::{Enhanced, Reply};
@@ -23,6 +23,7 @@ impl Client {
             }
         };
         self.progress = now;
+        self.settings.talk.tell(&Said::Heard(&reply));
         match self.expect.pop_front() {
             None => self.unasked(reply),
             Some(Expect::Quit) => self.state = State::Closed,
@@ -36,32 +37,48 @@ impl Client {
 
     fn take(&mut self, expect: Expect, reply: Reply, input: &mut &[u8]) {
         match (expect, reply.code / 100) {
-            (Expect::Greeting, 2) => self.hello(),
+            (Expect::Greeting, 2) => {
+                self.greeting = Some(reply);
+                self.hello();
+            }
             (Expect::Ehlo, 2) => {
                 self.caps = Caps::parse(&reply);
+                self.hello_reply = Some(reply);
                 self.said_hello();
             }
             (Expect::Ehlo, 5) => {
                 let name = self.settings.hello.clone();
                 self.send(&Command::Helo(name), Expect::Helo);
             }
-            (Expect::Helo, 2) => self.said_hello(),
+            (Expect::Helo, 2) => {
+                self.hello_reply = Some(reply);
+                self.said_hello();
+            }
+            (Expect::Asked, 2 | 4 | 5) => self.asking.answered(reply),
             (Expect::StartTls, 2) => self.start_tls(input),
             (Expect::StartTls, 4 | 5) if self.settings.tls == TlsWish::IfOffered => {
                 self.tls_settled = true;
                 self.state = State::Ready;
+                self.log_in();
             }
             (Expect::StartTls, 4 | 5) => self.no_tls(Some(reply), "the server refused STARTTLS"),
+            (Expect::Auth, 2..=5) => self.auth_answered(reply),
+            (Expect::AuthCancelled, _) => self.auth_cancelled(),
             (Expect::Rset, 2) => {}
             (Expect::Greeting | Expect::Ehlo | Expect::Helo | Expect::Rset, 4 | 5) => {
                 self.give_up(expect.stage(), Some(reply), PROTOCOL, "");
             }
+            (Expect::Mail, 2) if self.settings.talk.ends_at(Until::Mail) => {
+                self.decide(expect.stage(), reply);
+            }
             (Expect::Mail, 2) | (Expect::Chunk, 2) => {}
             (Expect::Rcpt(n), 2 | 4 | 5) => {
+                let is_last = self.settings.talk.ends_at(Until::Rcpt);
                 if let Some(open) = &mut self.open {
-                    open.rcpt_answered(n, reply);
+                    open.rcpt_answered(n, reply, is_last);
                 }
             }
+            (Expect::Data, 3) if self.settings.talk.ends_at(Until::Data) => self.cut(reply),
             (Expect::Data, 3) => self.go_ahead(),
             (Expect::End, 2) => {
                 self.dirty = false;
@@ -77,17 +94,18 @@ impl Client {
         }
     }
 
-    /// EHLO or HELO was taken: TLS, if it is wanted, else ready.
+    /// EHLO or HELO was taken: TLS, if it is wanted, then the login.
     fn said_hello(&mut self) {
         self.state = State::Ready;
         if self.tls_settled {
-            return;
-        }
-        if self.caps.starttls {
+            self.log_in();
+        } else if self.caps.starttls {
             self.state = State::Busy;
             self.send(&Command::StartTls, Expect::StartTls);
         } else if self.settings.tls == TlsWish::Must {
             self.no_tls(None, "the server does not offer STARTTLS");
+        } else {
+            self.log_in();
         }
     }
 
@@ -119,6 +137,14 @@ impl Client {
             std::mem::take(&mut open.encoder).finish(&mut self.out);
             self.expect.push_back(Expect::End);
         }
+    }
+
+    /// DATA was all that was asked for. No command can follow it but content, so
+    /// the connection ends here.
+    fn cut(&mut self, reply: Reply) {
+        self.decide(Stage::Data, reply);
+        let why = "cut before the content, as asked for";
+        self.fail(Stage::Data, None, Enhanced(4, 3, 0), why);
     }
 
     /// The same verdict for every recipient not settled.
@@ -161,7 +187,13 @@ impl Client {
     }
 
     /// Ends a connection that is in step: with QUIT, but no waiting.
-    fn give_up(&mut self, stage: Stage, reply: Option<Reply>, status: Enhanced, why: &str) {
+    pub(super) fn give_up(
+        &mut self,
+        stage: Stage,
+        reply: Option<Reply>,
+        status: Enhanced,
+        why: &str,
+    ) {
         self.send(&Command::Quit, Expect::Quit);
         self.fail(stage, reply, status, why);
     }

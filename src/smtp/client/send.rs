@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
+use super::talk::{self, Said};
 use super::transaction::{self, Next};
-use super::{Client, Expect, Stage, State};
+use super::{Client, Expect, Stage, State, Until};
 use crate::smtp::command::{Command, CommandError};
 use crate::smtp::reply::Enhanced;
 
@@ -26,13 +27,28 @@ impl Client {
         }
     }
 
-    fn try_send(
+    pub(super) fn try_send(
         &mut self,
         command: &Command,
         utf8: bool,
         expect: Expect,
     ) -> Result<(), CommandError> {
+        let from = self.out.len();
         command.write(utf8, &mut self.out)?;
+        let talk = &self.settings.talk;
+        match expect {
+            Expect::Mail => talk::add(&mut self.out, from, &talk.mail),
+            Expect::Rcpt(_) => talk::add(&mut self.out, from, &talk.rcpt),
+            _ => {}
+        }
+        if talk.trace.is_some() {
+            let line = String::from_utf8_lossy(self.out.get(from..).unwrap_or_default());
+            let shown = match command {
+                Command::Auth(mechanism, Some(_)) => &format!("AUTH {mechanism} ****"),
+                _ => line.trim_end(),
+            };
+            talk.tell(&Said::Sent(shown));
+        }
         self.expect.push_back(expect);
         Ok(())
     }
@@ -51,7 +67,13 @@ impl Client {
                     self.send(&Command::Rset, Expect::Rset);
                 }
                 Next::Mail => self.send_mail(),
+                Next::Rcpt(_) if self.settings.talk.ends_at(Until::Mail) => {
+                    open.next = Next::Replies;
+                }
                 Next::Rcpt(n) => self.send_rcpt(n),
+                Next::Content if self.settings.talk.ends_at(Until::Rcpt) => {
+                    open.next = Next::Replies;
+                }
                 Next::Content if open.is_settled() => open.next = Next::Replies,
                 Next::Content if open.encoder.is_chunked() => {
                     if !self.expect.is_empty() {
@@ -74,7 +96,7 @@ impl Client {
         }
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let group = self.settings.pipelining && self.caps.pipelining;
         self.expect.is_empty()
             || (group && self.expect.len() < WINDOW && self.out.len() < OUTPUT_BOUND)

@@ -55,6 +55,8 @@ pub(super) struct Open {
     pub(super) utf8: bool,
     /// The final dot, or the last chunk, was sent.
     pub(super) ended: bool,
+    /// Octets of content so far.
+    pub(super) written: u64,
 }
 
 impl Open {
@@ -75,6 +77,7 @@ impl Open {
             encoder: Encoder::new(chunked, binary),
             utf8: needs_utf8(&message) && caps.smtputf8,
             ended: false,
+            written: 0,
             message,
         })
     }
@@ -112,11 +115,11 @@ impl Open {
         Some(Command::Rcpt(ForwardPath::Mailbox(mailbox.clone()), params))
     }
 
-    /// RCPT was answered.
-    pub(super) fn rcpt_answered(&mut self, n: usize, reply: Reply) {
+    /// RCPT was answered; `is_last` where no content is to follow.
+    pub(super) fn rcpt_answered(&mut self, n: usize, reply: Reply, is_last: bool) {
         let more = reply.code == 452 || reply.code == 552;
         let split = more && is_about_number(&reply) && self.is_any_taken();
-        if reply.is_positive() {
+        if reply.is_positive() && !is_last {
             return self.set(n, Slot::Taken);
         }
         let mut outcome = by_class(Stage::Rcpt, reply);
@@ -193,7 +196,7 @@ fn is_about_number(reply: &Reply) -> bool {
 pub(super) fn by_class(stage: Stage, reply: Reply) -> Outcome {
     Outcome {
         verdict: match reply.code {
-            200..300 => Verdict::Accepted,
+            200..400 => Verdict::Accepted,
             500.. => Verdict::Refused,
             _ => Verdict::Deferred,
         },
@@ -208,7 +211,7 @@ pub(super) fn by_class(stage: Stage, reply: Reply) -> Outcome {
 /// The enhanced code of a reply, where it fits its class; else the plain one.
 pub(super) fn status(reply: &Reply) -> Enhanced {
     let class = match reply.code {
-        200..300 => 2,
+        200..400 => 2,
         500.. => 5,
         _ => 4,
     };

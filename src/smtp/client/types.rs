@@ -1,10 +1,13 @@
 //! What a driver and the machine say to each other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::Talk;
 use crate::smtp::addr::{Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::{Enhanced, Reply};
+use crate::smtp::sasl::client::Login;
 
 /// What to do about STARTTLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,23 @@ pub struct Settings {
     /// used for BODY=BINARYMIME only.
     pub chunking: bool,
     pub timeouts: Timeouts,
+    pub talk: Talk,
+    /// Log in before the first message; without success there is none.
+    pub auth: Option<Auth>,
+}
+
+/// How to log in (RFC 4954).
+#[derive(Clone, Debug)]
+pub struct Auth {
+    pub login: Arc<Login>,
+    /// The server, as tokens name it (RFC 7628).
+    pub host: String,
+    pub port: u16,
+    /// Unguessable, for this connection only: printable ASCII without a comma.
+    pub nonce: String,
+    /// Nobody can listen even before STARTTLS: TLS is on from the first octet, or
+    /// the connection stays on this host. Elsewhere no secret is told in clear.
+    pub private: bool,
 }
 
 /// One message for this host. Parameters are sent only where offered (CL-06).
@@ -75,6 +95,7 @@ pub enum Stage {
     Greeting,
     Hello,
     StartTls,
+    Auth,
     Mail,
     Rcpt,
     Data,

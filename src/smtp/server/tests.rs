@@ -5,6 +5,7 @@ use crate::smtp::caps::Caps;
 
 fn settings() -> Settings {
     Settings {
+        role: Role::Mx,
         hostname: "mx.example.org".into(),
         caps: Caps {
             size: Some(1000),

@@ -8,9 +8,22 @@ use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::Reply;
 
+/// What a listener is for: which commands it knows and which rules hold there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Mail from other hosts (port 25).
+    #[default]
+    Mx,
+    /// Mail from users (RFC 6409: ports 587 and, inside TLS, 465).
+    Submission,
+    /// Mail for local mailboxes, with a reply for each recipient (RFC 2033).
+    Lmtp,
+}
+
 /// What a session is like; shared by all sessions of a listener.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    pub role: Role,
     /// First word of the greeting and of the EHLO reply.
     pub hostname: String,
     /// What is offered. STARTTLS is offered until TLS is on; SIZE is enforced.
