@@ -57,6 +57,14 @@ impl Stop {
         }
     }
 
+    /// This failure, and what went wrong besides.
+    pub fn and(self, other: &Stop) -> Stop {
+        match self {
+            Stop::Failed(class, text) => Stop::Failed(class, format!("{text}; {}", other.text())),
+            stop => stop,
+        }
+    }
+
     /// Text shown before an error: `smtp-queue hold: ID: ...`.
     pub fn about(self, what: &str) -> Stop {
         match self {

@@ -5,9 +5,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key, OVERRIDE_KEYS, PartRoute, ROUTE_KEYS};
+use super::access::{ACCESS_KEYS, ACCOUNT_KEYS, PartAccount, PartRoute};
+use super::keys::{self, KEYS, Key, OVERRIDE_KEYS, ROUTE_KEYS};
 use super::slot::{Slot, Wrong, expected};
-use super::{Config, ConfigError};
+use super::{Account, Config, ConfigError};
 use crate::route::rewrite::Override;
 
 /// A file under reading.
@@ -68,6 +69,9 @@ impl File<'_> {
                     .map(|r| self.route(r))
                     .collect::<Result<_, _>>()?;
             }
+            (Slot::Accounts(accounts), DeValue::Table(table)) => {
+                self.accounts(accounts, table)?;
+            }
             (Slot::Overrides(overrides), DeValue::Array(items)) => {
                 *overrides = items
                     .iter()
@@ -88,8 +92,9 @@ impl File<'_> {
         item: &Spanned<DeValue<'_>>,
     ) -> Result<crate::route::table::Route, ConfigError> {
         let mut route = PartRoute::default();
-        self.item(item, "route", &ROUTE_KEYS, |key, value| {
-            keys::route(&mut route, key, value)
+        let known = with_access("route", &ROUTE_KEYS);
+        self.item(item, "route", &strs(&known), |key, value| {
+            route.set(key, value)
         })?;
         route.whole().map_err(|what| self.wrong(item.span(), &what))
     }
@@ -135,6 +140,26 @@ impl File<'_> {
         Ok(())
     }
 
+    /// Those of a later file replace those of the same name.
+    fn accounts(
+        &self,
+        accounts: &mut Vec<Account>,
+        table: &DeTable<'_>,
+    ) -> Result<(), ConfigError> {
+        let known = with_access("account", &ACCOUNT_KEYS);
+        for (name, item) in table.iter() {
+            let mut account = PartAccount::default();
+            self.item(item, "account", &strs(&known), |key, value| {
+                account.set(key, value)
+            })?;
+            let account = account.whole(name.get_ref());
+            let account = account.map_err(|what| self.wrong(item.span(), &what))?;
+            accounts.retain(|other| other.name != account.name);
+            accounts.push(account);
+        }
+        Ok(())
+    }
+
     fn wrong(&self, span: Range<usize>, what: &str) -> ConfigError {
         self.error(Some(span), what)
     }
@@ -161,17 +186,31 @@ impl File<'_> {
     }
 }
 
+/// A section's own keys, and those of a login.
+fn with_access(section: &str, own: &[&str]) -> Vec<String> {
+    let own = own.iter().map(|key| (*key).to_owned());
+    own.chain(ACCESS_KEYS.iter().map(|key| format!("{section}.{key}")))
+        .collect()
+}
+
+fn strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
 fn names() -> Vec<&'static str> {
     KEYS.iter().map(|k| k.name).collect()
 }
 
 fn sections() -> Vec<&'static str> {
     let before = |k: &Key| k.name.split_once('.').map(|(section, _)| section);
-    KEYS.iter().filter_map(before).chain(["route"]).collect()
+    KEYS.iter()
+        .filter_map(before)
+        .chain(["route", "account"])
+        .collect()
 }
 
 fn is_section(name: &str) -> bool {
-    name != "route" && sections().contains(&name)
+    !["route", "account"].contains(&name) && sections().contains(&name)
 }
 
 /// The known name with the smallest edit distance, if any comes near: at most

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::slot::{Slot, Wrong, expected};
 use super::value::LONGEST;
@@ -22,8 +23,8 @@ pub struct Key {
     pub(super) slot: fn(&mut Config) -> Slot<'_>,
 }
 
-/// Keys of a `[[route]]` table.
-pub const ROUTE_KEYS: [&str; 3] = ["route.match", "route.to", "route.tls"];
+/// Keys of a `[[route]]` table beside [`super::access::ACCESS_KEYS`].
+pub const ROUTE_KEYS: [&str; 2] = ["route.match", "route.to"];
 
 /// Keys of a `[[rewrite.override]]` table that `[rewrite]` has not; all of that
 /// one it has too.
@@ -106,6 +107,7 @@ pub const KEYS: &[Key] = keys! {
     "tls.certificate" = "", "the server's certificate chain, PEM", |c| Slot::OptionalPath(&mut c.tls.certificate);
     "tls.key" = "", "the key to it, PEM", |c| Slot::OptionalPath(&mut c.tls.key);
     "tls.ca_file" = "", "trusted roots instead of the system's, PEM", |c| Slot::OptionalPath(&mut c.tls.ca_file);
+    "account" = "", "accounts, see ACCOUNTS", |c| Slot::Accounts(&mut c.accounts);
     "rewrite.from" = "", "sender of all submissions, in the envelope and in From", |c| Slot::Sender(c.rewrite.general.from.get_or_insert_default());
     "rewrite.from_name" = "", "name in From", |c| Slot::Phrase(c.rewrite.general.from_name.get_or_insert_default());
     "rewrite.to_bare" = "false", "bare names become what they are aliases for, in the header too", |c| Slot::Flag(c.rewrite.general.to_bare.get_or_insert_default());
@@ -219,15 +221,24 @@ pub fn smarthost(text: &str) -> Result<Route, Wrong> {
             matches: vec!["*".to_owned()],
             transport,
             tls: unsaid_tls(text),
+            access: Arc::default(),
         }),
         _ => Err(expected("smtp://host, smtps://host or submission://host")),
+    }
+}
+
+/// A pinned one needs its fingerprint beside it, as a route or an account has it.
+pub fn smarthost_tls(text: &str) -> Result<TlsPolicy, Wrong> {
+    match text.parse() {
+        Ok(TlsPolicy::Pinned) | Err(_) => Err(expected("none, opportunistic or required")),
+        Ok(tls) => Ok(tls),
     }
 }
 
 /// Where no policy is written (CL-31): towards a submission service a password
 /// may travel and the administrator named the host, so nothing but verified TLS
 /// will do; `smtp://` stays opportunistic as between MX hosts.
-fn unsaid_tls(transport: &str) -> TlsPolicy {
+pub fn unsaid_tls(transport: &str) -> TlsPolicy {
     match transport.split_once(':') {
         Some(("smtps" | "submission", _)) => TlsPolicy::Required,
         _ => TlsPolicy::Opportunistic,
@@ -268,48 +279,4 @@ pub fn rewrite_override(
         _ => return Err(expected("a key of [rewrite], uid or sender")),
     };
     slot.set(value)
-}
-
-/// One value of a `[[route]]` table.
-pub fn route(
-    route: &mut PartRoute,
-    name: &str,
-    value: &toml::de::DeValue<'_>,
-) -> Result<(), Wrong> {
-    match name {
-        "match" => {
-            let form = |_| expected("a domain, .domain, user@domain or *");
-            route.matches = slot::list(value, |v| pattern(slot::text(v)?).map_err(form))?;
-        }
-        "to" => {
-            let text = slot::text(value)?;
-            route.transport = Some(parsed(text)?);
-            route.unsaid_tls = unsaid_tls(text);
-        }
-        "tls" => route.tls = Some(parsed(slot::text(value)?)?),
-        _ => return Err(expected("match, to or tls")),
-    }
-    Ok(())
-}
-
-/// A `[[route]]` while it is read.
-#[derive(Default)]
-pub struct PartRoute {
-    pub matches: Vec<String>,
-    pub transport: Option<Transport>,
-    pub tls: Option<TlsPolicy>,
-    unsaid_tls: TlsPolicy,
-}
-
-impl PartRoute {
-    pub fn whole(self) -> Result<Route, Wrong> {
-        match self.transport {
-            Some(transport) if !self.matches.is_empty() => Ok(Route {
-                matches: self.matches,
-                transport,
-                tls: self.tls.unwrap_or(self.unsaid_tls),
-            }),
-            _ => Err(expected("match and to in every route")),
-        }
-    }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::access::access_text;
 use super::value::{duration_text, parse_duration, parse_size, size_text};
-use super::{LogTo, keys};
+use super::{Account, LogTo, keys};
 use crate::route::network::Network;
 use crate::route::rewrite::Override;
 use crate::route::table::Route;
@@ -63,6 +64,8 @@ pub enum Slot<'a> {
     Overrides(&'a mut Vec<Override>),
     /// `[[route]]`, read by its own keys.
     Routes(&'a mut Vec<Route>),
+    /// `[account.NAME]`, the same way.
+    Accounts(&'a mut Vec<Account>),
 }
 
 /// What was expected instead. Never repeats what stands in the file: it may be
@@ -105,13 +108,14 @@ impl Slot<'_> {
             Slot::Servers(s) => *s = list(value, |v| keys::server(text(v)?))?,
             Slot::Listen(s) => *s = list(value, |v| keys::listen(text(v)?))?,
             Slot::Log(s) => *s = log(text(value)?)?,
-            Slot::Tls(s) => *s = keys::parsed(text(value)?)?,
+            Slot::Tls(s) => *s = keys::smarthost_tls(text(value)?)?,
             Slot::Local(s) => *s = keys::local(text(value)?)?,
             Slot::Smarthost(s) => *s = Some(keys::smarthost(text(value)?)?),
             Slot::Overrides(_) => {
                 return Err(expected("a table for each, [[rewrite.override]]"));
             }
             Slot::Routes(_) => return Err(expected("a table for each route, [[route]]")),
+            Slot::Accounts(_) => return Err(expected("a table for each account, [account.NAME]")),
         }
         Ok(())
     }
@@ -149,16 +153,29 @@ impl Slot<'_> {
                 format!("[{}]", items.join(", "))
             }
             Slot::Routes(s) => s.iter().map(route_text).collect::<Vec<_>>().join(", "),
+            Slot::Accounts(s) => s.iter().map(account_text).collect::<Vec<_>>().join(", "),
         }
     }
 }
 
 fn route_text(route: &Route) -> String {
     format!(
-        "{{ match = {}, to = {}, tls = {} }}",
+        "{{ match = {}, to = {}, tls = {}{} }}",
         array(&route.matches),
         quoted(&route.transport),
-        quoted(route.tls)
+        quoted(route.tls),
+        access_text(&route.access)
+    )
+}
+
+fn account_text(account: &Account) -> String {
+    format!(
+        "{} = {{ server = {}, from = {}, tls = {}{} }}",
+        account.name,
+        quoted(&account.route.transport),
+        array(&account.route.matches),
+        quoted(account.route.tls),
+        access_text(&account.route.access)
     )
 }
 
@@ -194,7 +211,7 @@ fn octets(size: u64) -> String {
 }
 
 /// A TOML basic string.
-fn quoted(value: impl std::fmt::Display) -> String {
+pub fn quoted(value: impl std::fmt::Display) -> String {
     let mut text = String::from("\"");
     for c in value.to_string().chars() {
         match c {
@@ -206,7 +223,7 @@ fn quoted(value: impl std::fmt::Display) -> String {
     text + "\""
 }
 
-fn array<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+pub fn array<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(quoted).collect();
     format!("[{}]", items.join(", "))
 }
@@ -297,7 +314,7 @@ fn size(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<u64, Wrong> {
     })
 }
 
-fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
+pub fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     let path = PathBuf::from(text(value)?);
     let plain = path.is_absolute() && !text(value)?.contains('\0');
     plain

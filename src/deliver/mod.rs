@@ -17,6 +17,7 @@ mod hop;
 mod hosts;
 mod job;
 mod local;
+mod login;
 mod notice;
 mod now;
 mod parent;
@@ -46,6 +47,8 @@ use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
 
 pub use explain::{Explanation, explain_route};
 pub use finish::{Told, ToldOf, told_of};
+pub use local::append_to_mbox;
+pub use login::Prompt;
 pub use now::{Delivered, now};
 
 /// How long a run lasts.
@@ -150,6 +153,7 @@ struct Engine {
     book: BookFiles,
     resolver: Result<Resolver, String>,
     connector: Connector,
+    logins: login::Logins,
     pool: pool::Pool,
     runtime: Handle,
     stop: watch::Receiver<bool>,
@@ -182,6 +186,7 @@ impl Engine {
             book: BookFiles::default(),
             resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
             connector: Connector::new(config.tls.ca_file.clone()),
+            logins: login::Logins::default(),
             pool: pool::Pool::new(config.delivery.per_destination),
             runtime,
             stop,

@@ -2,6 +2,7 @@
 //! retry schedule. Pure functions of facts: files are read and names looked up
 //! by the callers.
 
+pub mod access;
 pub mod alias;
 pub mod expand;
 pub mod map;

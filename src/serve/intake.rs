@@ -76,6 +76,7 @@ pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc
             ..Caps::default()
         },
         local,
+        origin: local.then(|| config.origin.clone()),
         max_recipients: if local { 100_000 } else { serve.max_recipients },
         max_errors: serve.max_errors,
         max_junk: serve.max_junk,

@@ -99,6 +99,7 @@ pub fn settings(script: &Script) -> Settings {
         hostname: "mx.example.org".into(),
         caps,
         local: script.setting("local").is_some(),
+        origin: script.setting("local").map(|_| "origin.example".to_owned()),
         max_recipients: script.number("recipients", 1000) as usize,
         max_errors: script.number("errors", 10) as u32,
         max_junk: script.number("junk", 100) as u32,

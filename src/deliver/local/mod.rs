@@ -108,6 +108,21 @@ pub fn unknown(name: &str) -> Attempt {
     result::failed("5.1.1", format!("{name}: no such user here"))
 }
 
+/// Appends a message to a user's mbox, as that user. Names no runtime.
+pub fn append_to_mbox(
+    path: &Path,
+    owner: u32,
+    sender: &str,
+    content: &mut dyn Read,
+) -> io::Result<()> {
+    let top = mbox::Top {
+        sender,
+        trace: "",
+        delivered_to: "",
+    };
+    mbox::append(mbox::open(path, owner)?, &top, content)
+}
+
 /// An mbox that is open already.
 pub struct Opened(mbox::Opened);
 
@@ -135,12 +150,12 @@ pub fn post(
     let (path, written) = match (&order.place, opened) {
         (Place::Program(program), _) => return run(program, order, content),
         (Place::Maildir(path) | Place::Mbox(path), Some(Opened(opened))) => {
-            (path, mbox::append(opened, order, content))
+            (path, into_mbox(opened, order, content))
         }
         (Place::Mbox(path), None) if order.is_mbox() => {
             let me = rustix::process::geteuid().as_raw();
             let opened = mbox::open(path, me);
-            (path, opened.and_then(|o| mbox::append(o, order, content)))
+            (path, opened.and_then(|o| into_mbox(o, order, content)))
         }
         (Place::Maildir(path) | Place::Mbox(path), None) => {
             (path, into_maildir(path, order, content))
@@ -153,6 +168,15 @@ pub fn post(
             result::deferred(status, format!("mailbox {name}: {error}"))
         }),
     }
+}
+
+fn into_mbox(opened: mbox::Opened, order: &Order, content: &mut dyn Read) -> io::Result<()> {
+    let top = mbox::Top {
+        sender: &order.sender,
+        trace: &order.trace(),
+        delivered_to: &order.delivered_to,
+    };
+    mbox::append(opened, &top, content)
 }
 
 /// A user's Maildir that is not there yet is made, as their mail program would.

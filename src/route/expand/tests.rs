@@ -36,12 +36,15 @@ impl Host for Three {
 fn book(aliases: Aliases) -> Book {
     let table = Table {
         local_domains: vec!["o.example".to_owned()],
+        account: Default::default(),
+        accounts: Default::default(),
         local: Transport::Mbox("/var/mail/{user}".to_owned()),
         routes: Vec::new(),
         default: Route {
             matches: vec!["*".to_owned()],
             transport: Transport::Mx,
             tls: TlsPolicy::None,
+            access: Default::default(),
         },
     };
     Book {

@@ -21,16 +21,20 @@ impl Host for Few {
 fn book() -> Book {
     let table = Table {
         local_domains: vec!["o.example".to_owned()],
+        account: Default::default(),
+        accounts: Default::default(),
         local: Transport::Mbox("/var/mail/{user}".to_owned()),
         routes: vec![Route {
             matches: vec!["away@o.example".to_owned()],
             transport: "smtp://inside".parse().unwrap(),
             tls: TlsPolicy::None,
+            access: Default::default(),
         }],
         default: Route {
             matches: vec!["*".to_owned()],
             transport: Transport::Mx,
             tls: TlsPolicy::None,
+            access: Default::default(),
         },
     };
     Book {

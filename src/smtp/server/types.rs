@@ -31,6 +31,9 @@ pub struct Settings {
     pub caps: Caps,
     /// `-bs`: LF ends lines too, EHLO is optional, no error counting, no deadlines.
     pub local: bool,
+    /// Goes behind names without a domain in MAIL and RCPT; `None` refuses them.
+    /// For local sessions: programs that speak on a pipe name users of the host.
+    pub origin: Option<String>,
     /// More get 452 4.5.3.
     pub max_recipients: usize,
     /// The error of this number is answered with 421 4.7.0 and the end. Errors

@@ -1,6 +1,7 @@
 //! The commands: one table, one row a verb. The loop reads the table only; a new
 //! verb is a row, a function in `actions` and a dialogue under `tests/dialog`.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use super::actions::{self, error, out_of_order};
@@ -112,12 +113,14 @@ enum Request {
 }
 
 impl Request {
-    fn new(line: Line<'_>) -> Request {
+    /// `origin`: as of [`Settings`](super::Settings).
+    fn new(line: Line<'_>, origin: Option<&str>) -> Request {
         let line = match line {
             Line::Whole(line) => line,
             Line::TooLong => return Request::TooLong,
             Line::BareLineEnd => return Request::BareLineEnd,
         };
+        let line = &*qualified(line, origin);
         let word = line.split(|b| b" \t".contains(b)).next().unwrap_or(line);
         let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
         match VERBS.iter().find(|verb| is(verb.word)) {
@@ -126,6 +129,30 @@ impl Request {
             None => Request::Unknown,
         }
     }
+}
+
+/// MAIL and RCPT with the origin in a path that has no domain.
+fn qualified<'l>(line: &'l [u8], origin: Option<&str>) -> Cow<'l, [u8]> {
+    let path = origin.and_then(|origin| Some((origin, bare_path(line)?)));
+    let Some((origin, end)) = path else {
+        return Cow::Borrowed(line);
+    };
+    let (before, after) = line.split_at(end);
+    Cow::Owned([before, b"@", origin.as_bytes(), after].concat())
+}
+
+/// Where the domain is missing. `<>` and `<Postmaster>` need none.
+fn bare_path(line: &[u8]) -> Option<usize> {
+    let verb = line.get(..5)?;
+    let is_address = verb.eq_ignore_ascii_case(b"MAIL ") || verb.eq_ignore_ascii_case(b"RCPT ");
+    let open = line
+        .iter()
+        .position(|b| *b == b'<')
+        .filter(|_| is_address)?;
+    let end = line.iter().position(|b| *b == b'>')?;
+    let path = line.get(open + 1..end)?;
+    let is_whole = path.is_empty() || path.contains(&b'@');
+    (!is_whole && !path.eq_ignore_ascii_case(b"postmaster")).then_some(end)
 }
 
 /// The octets that follow a BDAT, even one that is malformed otherwise: they
@@ -163,7 +190,9 @@ impl Session {
         }
         // Also without input: the reader frees the last line.
         let mut rest: &[u8] = input;
-        let request = self.line.read(&mut rest).map(Request::new);
+        let origin = self.settings.origin.as_deref();
+        let request = self.line.read(&mut rest);
+        let request = request.map(|line| Request::new(line, origin));
         let used = input.len() - rest.len();
         *input = input.get(used..).unwrap_or_default();
         let Some(request) = request else {
