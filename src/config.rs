@@ -26,6 +26,7 @@ use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
+pub use access::route_to;
 pub use aliases::{load_aliases, load_aliases_from};
 pub use book::{Book, BookFiles, System, load_book};
 pub use host::user_spool;

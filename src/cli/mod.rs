@@ -9,6 +9,8 @@ pub mod drain;
 pub mod human;
 pub mod mx;
 pub mod output;
+pub mod progress;
+pub mod prompt;
 pub mod queue;
 pub mod send;
 pub mod sendmail;

@@ -208,7 +208,7 @@ pub fn domain_pattern(text: &str) -> Result<String, Wrong> {
 pub fn local(text: &str) -> Result<Transport, Wrong> {
     match parsed(text)? {
         Transport::Mx | Transport::Smtp { .. } => Err(expected(
-            "maildir:, mbox:, pipe:, discard:, error: or hold: for local mailboxes",
+            "lmtp:, maildir:, mbox:, pipe:, discard:, error: or hold: for local mailboxes",
         )),
         local => Ok(local),
     }

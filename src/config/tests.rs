@@ -395,7 +395,7 @@ fn wrong_values_are_told_by_position_and_not_repeated() {
         ),
         (
             "smarthost = \"s3cret.example\"",
-            "c.toml:1:13: expected a transport: mx:, smtp://host, smtps://host, submission://host, maildir:/path, mbox:/path, pipe:/program, discard:, error:status text, or hold:",
+            "c.toml:1:13: expected a transport: mx:, smtp://host, smtps://host, submission://host, lmtp://host, lmtp:/socket, maildir:/path, mbox:/path, pipe:/program, discard:, error:status text, or hold:",
         ),
         (
             "smarthost = \"mx:\"",
@@ -411,7 +411,7 @@ fn wrong_values_are_told_by_position_and_not_repeated() {
         ),
         (
             "local = \"mx:\"",
-            "c.toml:1:9: expected maildir:, mbox:, pipe:, discard:, error: or hold: for local mailboxes",
+            "c.toml:1:9: expected lmtp:, maildir:, mbox:, pipe:, discard:, error: or hold: for local mailboxes",
         ),
         (
             "[dns]\nservers = [\"s3cret\"]",

@@ -43,8 +43,7 @@ impl<'s> Job<'_, 's> {
             return;
         }
         let mut plan = Plan::default();
-        // `hold:` routes catch a message once: one that was released goes on.
-        let table = self.engine.table(self.state.was_released());
+        let table = self.engine.table_for(self.state);
         let table = table.for_sender(&self.head.envelope.sender);
         for number in pending {
             self.plan(number, &table, &mut plan);

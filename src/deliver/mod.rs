@@ -13,6 +13,7 @@ mod expand;
 mod explain;
 mod finish;
 mod forward;
+mod giveup;
 mod hop;
 mod hosts;
 mod job;
@@ -27,6 +28,7 @@ mod result;
 mod schedule;
 mod wake;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,17 +38,18 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::class::{Class, Classify};
-use crate::config::{Book, BookFiles, Config};
+use crate::config::{self, Book, BookFiles, Config};
 use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
 use crate::route::table::Table;
 use crate::route::transport::Transport;
 use crate::smtp::client::{Talk, Trace};
-use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
+use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, State, Target};
 
 pub use explain::{Explanation, explain_route};
 pub use finish::{Told, ToldOf, told_of};
+pub use giveup::{GaveUp, GiveUp};
 pub use local::append_to_mbox;
 pub use login::Prompt;
 pub use now::{Delivered, now};
@@ -203,11 +206,15 @@ impl Engine {
         first.get_or_insert((id, error));
     }
 
-    /// The routing table, without `hold:` routes for what was released.
-    fn table(&self, is_released: bool) -> &Table {
-        match is_released {
-            true => &self.released,
-            false => &self.table,
+    /// The routing table of a message: `hold:` routes catch it once, one that was
+    /// released goes on; one that an operator rerouted goes where he said.
+    fn table_for(&self, state: &State) -> Cow<'_, Table> {
+        let given = state.route.as_deref();
+        let given = given.and_then(|to| config::route_to(&self.config, to).ok());
+        match given {
+            Some(route) => Cow::Owned(Table::of_one(route)),
+            None if state.was_released() => Cow::Borrowed(&self.released),
+            None => Cow::Borrowed(&self.table),
         }
     }
 

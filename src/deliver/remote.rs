@@ -12,6 +12,7 @@ use super::hop::{Place, Remote};
 use super::hosts::{Candidate, candidates};
 use super::pool::{Kept, Slot};
 use super::{notice, result};
+use crate::net::conn::Address;
 use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
@@ -266,7 +267,7 @@ impl Delivery<'_> {
         let host = candidate.host.trim_matches(|c| c == '[' || c == ']');
         let demand = self.remote.demand();
         let peer = Peer {
-            address: candidate.address,
+            address: &candidate.address,
             host,
             implicit_tls,
             demand: &demand,
@@ -276,6 +277,8 @@ impl Delivery<'_> {
         let wish = match self.remote.tls {
             _ if implicit_tls || until == Some(Until::Ehlo) => TlsWish::No,
             _ if until == Some(Until::StartTls) => TlsWish::Must,
+            // Nobody listens in between.
+            _ if matches!(candidate.address, Address::Unix(_)) => TlsWish::No,
             TlsPolicy::None => TlsWish::No,
             TlsPolicy::Opportunistic => TlsWish::IfOffered,
             TlsPolicy::Required | TlsPolicy::Pinned => TlsWish::Must,
@@ -283,6 +286,7 @@ impl Delivery<'_> {
         let auth = self.auth(candidate, implicit_tls).await?;
         let settings = |wish| Settings {
             auth: auth.clone(),
+            lmtp: self.remote.is_lmtp(),
             ..engine.settings(wish)
         };
         let first = Session::open(&peer, settings(wish), &engine.connector).await;
@@ -310,14 +314,14 @@ impl Delivery<'_> {
     ) -> Result<Option<Auth>, Attempt> {
         let found = self.engine.logins.get(self.remote).await;
         let nonce = result::nonce().map_err(|e| result::deferred("4.3.0", e.to_string()))?;
-        let on_this_host =
-            self.remote.tls == TlsPolicy::None && candidate.address.ip().is_loopback();
+        let is_here = candidate.address.tcp().is_none_or(|a| a.ip().is_loopback());
+        let on_this_host = self.remote.tls == TlsPolicy::None && is_here;
         match found {
             Ok(None) => Ok(None),
             Ok(Some(login)) => Ok(Some(Auth {
                 login,
                 host: candidate.host.clone(),
-                port: candidate.address.port(),
+                port: candidate.address.tcp().map_or(0, |a| a.port()),
                 nonce,
                 private: implicit_tls || on_this_host,
             })),

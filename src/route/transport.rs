@@ -52,6 +52,14 @@ pub enum Transport {
         port: u16,
         implicit_tls: bool,
     },
+    /// `lmtp://host[:24]` (RFC 2033)
+    Lmtp {
+        /// As of `Smtp`.
+        host: String,
+        port: u16,
+    },
+    /// `lmtp:/path/of/socket`
+    LmtpSocket(String),
     /// `maildir:/path/{user}`
     Maildir(String),
     /// `mbox:/path/{user}`
@@ -89,14 +97,18 @@ impl FromStr for Transport {
             ("discard", "") => Ok(Transport::Discard),
             ("hold", "") => Ok(Transport::Hold),
             ("mx" | "discard" | "hold", _) => Err(expected(&format!("nothing after {scheme}:"))),
-            ("smtp", rest) => next_hop(rest, 25, false),
-            ("submission", rest) => next_hop(rest, 587, false),
-            ("smtps", rest) => next_hop(rest, 465, true),
+            ("smtp", rest) => server(rest, 25, false),
+            ("submission", rest) => server(rest, 587, false),
+            ("smtps", rest) => server(rest, 465, true),
+            ("lmtp", rest) if rest.starts_with("//") => {
+                next_hop(rest, 24).map(|(host, port)| Transport::Lmtp { host, port })
+            }
+            ("lmtp", path) => socket(path).map(Transport::LmtpSocket),
             ("maildir", path) => template(path).map(Transport::Maildir),
             ("mbox", path) => template(path).map(Transport::Mbox),
             ("pipe", command) => pipe(command).map(Transport::Pipe),
             ("error", text) => refusal(text),
-            ("lmtp" | "bsmtp", _) => Err(TransportError(format!(
+            ("bsmtp", _) => Err(TransportError(format!(
                 "{scheme}: is not built into this version"
             ))),
             _ => Err(unknown()),
@@ -106,14 +118,23 @@ impl FromStr for Transport {
 
 fn unknown() -> TransportError {
     expected(
-        "a transport: mx:, smtp://host, smtps://host, submission://host, maildir:/path, \
-         mbox:/path, pipe:/program, discard:, error:status text, or hold:",
+        "a transport: mx:, smtp://host, smtps://host, submission://host, lmtp://host, \
+         lmtp:/socket, maildir:/path, mbox:/path, pipe:/program, discard:, error:status text, or hold:",
     )
+}
+
+fn server(rest: &str, port: u16, implicit_tls: bool) -> Result<Transport, TransportError> {
+    let (host, port) = next_hop(rest, port)?;
+    Ok(Transport::Smtp {
+        host,
+        port,
+        implicit_tls,
+    })
 }
 
 /// `//host[:port][/]`; an IPv6 address in brackets. A user name or password is
 /// refused: secrets never stand in a route.
-fn next_hop(rest: &str, port: u16, implicit_tls: bool) -> Result<Transport, TransportError> {
+fn next_hop(rest: &str, port: u16) -> Result<(String, u16), TransportError> {
     let form = || expected("//host or //host:port after the scheme, an IPv6 address in brackets");
     let authority = rest.strip_prefix("//").ok_or_else(form)?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);
@@ -133,11 +154,16 @@ fn next_hop(rest: &str, port: u16, implicit_tls: bool) -> Result<Transport, Tran
         true => host.parse::<IpAddr>().map_err(|_| form())?.to_string(),
         false => host_name(host).ok_or_else(form)?,
     };
-    Ok(Transport::Smtp {
-        host,
-        port,
-        implicit_tls,
-    })
+    Ok((host, port))
+}
+
+fn socket(path: &str) -> Result<String, TransportError> {
+    match path.starts_with('/') && !path.contains(char::is_control) {
+        true => Ok(path.to_owned()),
+        false => Err(expected(
+            "//host or the absolute path of a socket after lmtp:",
+        )),
+    }
 }
 
 fn port_number(digits: &str) -> Option<u16> {
@@ -292,11 +318,10 @@ impl fmt::Display for Transport {
                     (false, 587) => "submission",
                     (false, _) => "smtp",
                 };
-                match host.contains(':') {
-                    true => write!(f, "{scheme}://[{host}]:{port}"),
-                    false => write!(f, "{scheme}://{host}:{port}"),
-                }
+                write_host(f, scheme, host, *port)
             }
+            Transport::Lmtp { host, port } => write_host(f, "lmtp", host, *port),
+            Transport::LmtpSocket(path) => write!(f, "lmtp:{path}"),
             Transport::Maildir(path) => write!(f, "maildir:{path}"),
             Transport::Mbox(path) => write!(f, "mbox:{path}"),
             Transport::Pipe(words) => {
@@ -308,6 +333,13 @@ impl fmt::Display for Transport {
             Transport::Error(status, words) => write!(f, "error:{status} {words}"),
             Transport::Hold => f.write_str("hold:"),
         }
+    }
+}
+
+fn write_host(f: &mut fmt::Formatter<'_>, scheme: &str, host: &str, port: u16) -> fmt::Result {
+    match host.contains(':') {
+        true => write!(f, "{scheme}://[{host}]:{port}"),
+        false => write!(f, "{scheme}://{host}:{port}"),
     }
 }
 

@@ -102,6 +102,9 @@ pub struct State {
     pub attempts: Vec<Attempt>,
     /// Operator's acts and other notes: time and words.
     pub notes: Vec<(Timestamp, String)>,
+    /// The transport that an operator gave this message, as it is written in
+    /// routes; `None`: the configuration's.
+    pub route: Option<String>,
 }
 
 impl State {
@@ -153,6 +156,8 @@ impl State {
             }
             Line::Attempt(attempt) => self.attempts.push(attempt),
             Line::Note { time, words } => self.notes.push((time, words)),
+            // The last one counts.
+            Line::Route { to } => self.route = to,
             Line::Unknown => {}
         }
     }
@@ -169,6 +174,10 @@ pub(super) enum Line {
     Note {
         time: Timestamp,
         words: String,
+    },
+    /// From now on by this transport; none: as the configuration says.
+    Route {
+        to: Option<String>,
     },
     #[serde(other)]
     Unknown,

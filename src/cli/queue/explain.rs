@@ -200,6 +200,11 @@ fn next(context: &Context, entry: &Entry, head: &Head, state: &State, now: Times
         Place::Failed => {
             "next      set aside: it could be neither delivered nor returned; `smtp-queue release` tries again".into()
         }
+        Place::Removed => format!(
+            "next      removed: `smtp-queue restore` brings it back until {} ({})",
+            human::utc_seconds(entry.due),
+            human::relative(entry.due, now)
+        ),
         Place::New => format!("next      due now; {until}"),
         Place::Deferred => {
             let waiting = open_recipients(head, state).len();

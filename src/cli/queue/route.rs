@@ -172,7 +172,9 @@ pub fn decision(config: &Config, to: &str) -> Option<String> {
     let table = config.table();
     let decision = table.decide(&mailbox);
     let tls = match decision.transport {
-        Transport::Mx | Transport::Smtp { .. } => format!(", TLS {}", decision.tls),
+        Transport::Mx | Transport::Smtp { .. } | Transport::Lmtp { .. } => {
+            format!(", TLS {}", decision.tls)
+        }
         _ => String::new(),
     };
     Some(format!(

@@ -13,6 +13,9 @@ fn transports_read_and_print() {
             "submission://relay.example",
             "submission://relay.example:587",
         ),
+        ("lmtp://store.example", "lmtp://store.example:24"),
+        ("lmtp://[::1]:2003", "lmtp://[::1]:2003"),
+        ("lmtp:/run/dovecot/lmtp", "lmtp:/run/dovecot/lmtp"),
         ("maildir:/srv/mail/{user}", "maildir:/srv/mail/{user}"),
         ("mbox:/var/mail/{user}", "mbox:/var/mail/{user}"),
         ("discard:", "discard:"),
@@ -52,6 +55,10 @@ fn other_text_is_no_transport() {
         "smtp://[a.example]",
         "smtp://é.example",
         "smtp://a/path",
+        "lmtp:run/lmtp",
+        "lmtp:",
+        "lmtp://",
+        "lmtp:/a\nb",
         "maildir:rel/{user}",
         "maildir:",
         "mbox:/x/{extension}",
@@ -78,7 +85,7 @@ fn other_text_is_no_transport() {
 
 #[test]
 fn what_is_not_built_in_says_so() {
-    for scheme in ["lmtp", "bsmtp"] {
+    for scheme in ["bsmtp"] {
         let error = format!("{scheme}:/x").parse::<Transport>().unwrap_err();
         assert_eq!(error.0, format!("{scheme}: is not built into this version"));
     }
