@@ -128,7 +128,7 @@ impl Facts<'_> {
             let filled = fill_path(template, &person.name, &person.domain);
             filled
                 .map(PathBuf::from)
-                .ok_or_else(|| unknown(&address.local))
+                .ok_or_else(|| Instead::new(unknown(&address.local)))
         };
         let place = match transport {
             Transport::Maildir(template) => Place::Maildir(path(template)?),

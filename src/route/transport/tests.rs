@@ -85,10 +85,8 @@ fn other_text_is_no_transport() {
 
 #[test]
 fn what_is_not_built_in_says_so() {
-    for scheme in ["bsmtp"] {
-        let error = format!("{scheme}:/x").parse::<Transport>().unwrap_err();
-        assert_eq!(error.0, format!("{scheme}: is not built into this version"));
-    }
+    let error = "bsmtp:/x".parse::<Transport>().unwrap_err();
+    assert_eq!(error.0, "bsmtp: is not built into this version");
 }
 
 /// Secrets never stand in a route, nor in the words about one.
