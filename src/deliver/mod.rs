@@ -12,6 +12,7 @@ mod content;
 mod expand;
 mod explain;
 mod finish;
+mod forward;
 mod giveup;
 mod hop;
 mod hosts;
@@ -37,7 +38,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::class::{Class, Classify};
-use crate::config::{self, Config};
+use crate::config::{self, Book, BookFiles, Config};
 use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
@@ -142,7 +143,7 @@ struct Engine {
     table: Table,
     /// Without `hold:` routes, for messages that were released.
     released: Table,
-    aliases: expand::AliasFiles,
+    book: BookFiles,
     resolver: Result<Resolver, String>,
     connector: Connector,
     logins: login::Logins,
@@ -175,7 +176,7 @@ impl Engine {
         Engine {
             table,
             released,
-            aliases: expand::AliasFiles::default(),
+            book: BookFiles::default(),
             resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
             connector: Connector::new(config.tls.ca_file.clone()),
             logins: login::Logins::default(),
@@ -208,8 +209,13 @@ impl Engine {
     }
 
     fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, String> {
-        let aliases = self.aliases.get(&self.config);
-        expand::targets(&self.config, &self.table, &aliases, envelope)
+        let mut forward = |name: &str| forward::targets(&self.config, forward::Reader::Own, name);
+        expand::targets(&self.book(), envelope, &mut forward)
+    }
+
+    fn book(&self) -> Arc<Book> {
+        self.book
+            .get(&self.config, |error| log::config_error(error))
     }
 
     /// Is this the name of this host (MX-08)?

@@ -161,7 +161,7 @@ fn deliver(
     let mut plan = Plan::default();
     let table = engine.table.for_sender(&envelope.sender);
     for (number, target) in (0u32..).zip(targets) {
-        plan.add(&table, number, &target.to);
+        plan.add(&table, number, target);
     }
     let words = "a route would hold this mail: queue it instead";
     let held = for_each(&plan.held, &result::deferred("4.7.1", words));
@@ -219,8 +219,8 @@ fn here(
     target: &Target,
     to: &Local,
 ) -> Attempt {
-    match local::order(&engine.config, to, envelope, target) {
+    match local::order(&engine.config, &engine.book(), to, envelope, target) {
         Err(attempt) => *attempt,
-        Ok(order) => local::here(&order, letter, &target.to).unwrap_or_else(damaged),
+        Ok(order) => local::here(order, letter, &target.to).unwrap_or_else(damaged),
     }
 }

@@ -104,7 +104,7 @@ impl Leg {
 
 pub fn route(context: &Context, options: &Options) -> Done {
     let config = &context.config;
-    for error in config::load_aliases(config).1 {
+    for error in config::load_book(config).1 {
         crate::cli::say(context.tool, &error.to_string());
     }
     let mut out = Out::stdout(options.json);
