@@ -5,16 +5,19 @@
 //! becomes the exit status of sysexits.h. For many items, [`Worst`] reports
 //! each and remembers the worst.
 
+pub mod dialogue;
 pub mod drain;
 pub mod human;
 pub mod mx;
 pub mod output;
+pub mod progress;
 pub mod prompt;
 pub mod queue;
 pub mod send;
 pub mod sendmail;
 pub mod serve;
 pub mod submit;
+pub mod told;
 pub mod trace;
 pub mod verify;
 pub mod words;
