@@ -251,7 +251,7 @@ fn plain(text: &str) -> Result<String, Wrong> {
 
 /// Words of a program's command line, the program by its absolute path or as
 /// `PATH` finds it.
-pub fn command(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
+fn command(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
     let word = |v: &DeValue<'_>| match slot::text(v)? {
         text if text.contains('\0') => Err(expected("words without NUL")),
         text => Ok(text.to_owned()),

@@ -92,6 +92,7 @@ pub fn settings(
             enhanced: true,
             starttls,
             vrfy: true,
+            expn: true,
             help: true,
             auth: mechanisms.map(ToString::to_string).collect(),
             ..Caps::default()
@@ -343,6 +344,7 @@ impl Handler for Intake<'_> {
     fn rcpt(&mut self, path: &ForwardPath, _params: &RcptParams) -> Answer {
         let reply = match self.desk.policy.rcpt(&self.client, path) {
             Verdict::Take => return Answer::Yes,
+            Verdict::TakeWith(reply) => return Answer::Reply(reply),
             Verdict::Refuse(reply) => reply,
             Verdict::Unknown(reply) => {
                 self.unknown = self.unknown.saturating_add(1);
@@ -426,6 +428,16 @@ impl Handler for Intake<'_> {
     fn tls_started(&mut self) {
         self.client.user = None;
         self.login = None;
+    }
+
+    fn vrfy(&mut self, who: &str) -> Answer {
+        let told = self.desk.policy.vrfy(&self.client, who);
+        told.map_or(Answer::Yes, Answer::Reply)
+    }
+
+    fn expn(&mut self, list: &str) -> Answer {
+        let told = self.desk.policy.expn(&self.client, list);
+        told.map_or(Answer::Yes, Answer::Reply)
     }
 }
 

@@ -16,3 +16,4 @@ pub mod rights;
 pub mod service;
 pub mod session;
 pub mod slots;
+mod verify;

@@ -133,13 +133,11 @@ impl<H: Handler> Dialogue<H> {
                     // A blocking call costs a change of threads: only where
                     // files or the user database are read.
                     let answer = match question {
-                        Ask::Mail(..) | Ask::Rcpt(..) | Ask::End(_) => {
-                            blocking(files, || ask(handler, &question)).await
-                        }
+                        Ask::Data => ask(handler, &question),
                         Ask::Auth(_) => {
                             blocking(&self.shared.logins, || ask(handler, &question)).await
                         }
-                        Ask::Vrfy(_) | Ask::Expn(_) | Ask::Data => ask(handler, &question),
+                        _ => blocking(files, || ask(handler, &question)).await,
                     };
                     let answer = match answer {
                         Some(answer) => answer,
