@@ -136,16 +136,6 @@ impl Classify for RunError {
     }
 }
 
-/// What a person who waits may want of the dialogues with servers.
-#[derive(Clone, Debug, Default)]
-pub struct Wishes {
-    pub talk: Talk,
-    /// A name for EHLO in the place of the configured one.
-    pub hello: Option<String>,
-    /// One command at a time.
-    pub no_pipelining: bool,
-}
-
 /// What all deliveries of a process share.
 #[derive(Debug)]
 struct Engine {
@@ -162,7 +152,7 @@ struct Engine {
     stop: watch::Receiver<bool>,
     parent: Option<Arc<parent::Link>>,
     /// What whoever waits wants of each dialogue.
-    wishes: Wishes,
+    talk: Talk,
     notices: notice::Cap,
     /// The first message that the spool's own errors kept from being worked on.
     trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
@@ -194,7 +184,7 @@ impl Engine {
             runtime,
             stop,
             parent,
-            wishes: Wishes::default(),
+            talk: Talk::default(),
             notices: notice::Cap::default(),
             trouble: Mutex::default(),
             config,
@@ -287,7 +277,7 @@ fn run_here(
     let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
     let mut engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
-    engine.wishes.talk.trace = trace;
+    engine.talk.trace = trace;
     let summary = std::thread::scope(|threads| {
         runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
     });
