@@ -294,8 +294,8 @@ pub fn course(table: &Table, spool: &Spool, item: &Item) -> (Course, u64) {
     }
     let table = table.for_sender(&head.envelope.sender);
     let mut plan = Plan::default();
-    for recipient in &head.envelope.recipients {
-        plan.add(&table, 0, &recipient.address.to_string());
+    for target in crate::spool::unexpanded(&head) {
+        plan.add(&table, 0, &target);
         let is_plain = plan.immediate.is_empty() && plan.local.is_empty() && plan.held.is_empty();
         if !is_plain || plan.remote.len() > 1 {
             return (Course::Common, hash);

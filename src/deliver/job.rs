@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::board::Item;
+use super::board::{Item, More};
 use super::content::Letter;
 use super::notice::MakeError;
-use super::{Engine, Summary, finish};
+use super::{Engine, GaveUp, Summary, finish};
 use crate::log;
 use crate::spool::{
     Attempt, Claim, Entry, Head, Id, Lock, Outcome, Place, Spool, SpoolError, State, Target,
@@ -159,18 +159,44 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is done with a message.
+pub(super) enum Task<'a> {
+    Attempt,
+    /// Whoever has no result fails with this status and these words; `None`: the
+    /// time is over.
+    GiveUp(Option<(&'a str, &'a str)>),
+}
+
+/// Does a task that is no attempt on a message, wherever it is.
+pub(super) fn end(
+    engine: &Engine,
+    spool: &Spool,
+    entry: &Entry,
+    task: &Task<'_>,
+) -> Result<GaveUp, SpoolError> {
+    let Some(claim) = spool.claim(entry)? else {
+        return Err(SpoolError::Busy(entry.id));
+    };
+    let mut report = Report::new(entry.id);
+    if let Some(taken) = Taken::expand(engine, spool, claim, More::default(), task, &mut report)? {
+        taken.do_task(engine, spool, task, &mut report)?;
+    }
+    if report.next == Next::Busy {
+        return Err(SpoolError::Busy(entry.id));
+    }
+    match spool.find(entry.id.as_str()) {
+        Err(SpoolError::NoSuchId(_)) => Ok(GaveUp::Done),
+        Ok(left) if left.place == Place::Failed => Ok(GaveUp::SetAside),
+        Ok(_) => Ok(GaveUp::Waits),
+        Err(error) => Err(error),
+    }
+}
+
 /// Works on one message, wherever it goes.
 pub fn work(engine: &Engine, spool: &Spool, item: Item) -> Report {
     let mut report = Report::new(item.entry.id);
     let result = match Taken::claim(engine, spool, item, &mut report) {
-        Ok(Some(mut taken)) => {
-            let decision = taken.with_job(engine, spool, |job| {
-                job.tell_what_is_left();
-                job.attempt();
-                finish::decide(job)
-            });
-            taken.settle(decision, &mut report)
-        }
+        Ok(Some(taken)) => taken.do_task(engine, spool, &Task::Attempt, &mut report),
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
@@ -200,19 +226,41 @@ impl<'s> Taken<'s> {
         report: &mut Report,
     ) -> Result<Option<Taken<'s>>, SpoolError> {
         let more = item.more.map(|more| *more).unwrap_or_default();
+        match spool.claim(&item.entry)? {
+            // Held or set aside since the directories were read: not for a run.
+            Some(claim) if !claim.entry().place.is_queued() => Ok(None),
+            Some(claim) => Taken::expand(engine, spool, claim, more, &Task::Attempt, report),
+            None => {
+                report.carried = more.carried;
+                report.next = Next::Busy;
+                Ok(None)
+            }
+        }
+    }
+
+    fn expand(
+        engine: &Engine,
+        spool: &'s Spool,
+        mut claim: Claim<'s>,
+        more: More,
+        task: &Task<'_>,
+        report: &mut Report,
+    ) -> Result<Option<Taken<'s>>, SpoolError> {
         report.carried = more.carried;
-        let Some(mut claim) = spool.claim(&item.entry)? else {
-            report.next = Next::Busy;
-            return Ok(None);
-        };
         let head = claim.head().clone();
         if is_early(spool, &head)? {
             report.next = Next::Busy;
             return Ok(None);
         }
-        let targets = match &claim.state().targets {
-            Some(targets) => targets.clone(),
-            None => {
+        let targets = match (&claim.state().targets, task) {
+            (Some(targets), _) => targets.clone(),
+            // Who was never expanded fails by the address that the sender knows.
+            (None, Task::GiveUp(_)) => {
+                let targets = crate::spool::unexpanded(&head);
+                claim.record_targets(&targets)?;
+                targets
+            }
+            (None, Task::Attempt) => {
                 let targets = match expand(engine, &claim, &head) {
                     Ok(targets) => targets,
                     Err(why) => return postpone(engine, claim, &why).map(|()| None),
@@ -229,8 +277,8 @@ impl<'s> Taken<'s> {
         report.carried.results.clear();
         Ok(Some(Taken {
             state: claim.state().clone(),
+            entry: claim.entry().clone(),
             claim: Mutex::new(claim),
-            entry: item.entry,
             head,
             targets,
             tried: more.tried,
@@ -239,6 +287,24 @@ impl<'s> Taken<'s> {
                 ..Progress::default()
             },
         }))
+    }
+
+    fn do_task(
+        mut self,
+        engine: &Engine,
+        spool: &'s Spool,
+        task: &Task<'_>,
+        report: &mut Report,
+    ) -> Result<(), SpoolError> {
+        let decision = self.with_job(engine, spool, |job| {
+            job.tell_what_is_left();
+            match task {
+                Task::Attempt => job.attempt(),
+                Task::GiveUp(words) => job.give_up_all(*words),
+            }
+            finish::decide(job)
+        });
+        self.settle(decision, report)
     }
 
     /// Does what the decision says with the message's file.

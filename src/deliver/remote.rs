@@ -212,7 +212,7 @@ impl Delivery<'_> {
         candidate: &Candidate,
         start: Instant,
     ) -> Option<Session> {
-        let until = self.engine.wishes.talk.until;
+        let until = self.engine.talk.until;
         if until.is_none_or(|until| until > Until::Auth) {
             return Some(session);
         }
@@ -248,7 +248,7 @@ impl Delivery<'_> {
             demand: &demand,
             connect_timeout: engine.config.delivery.connect_timeout,
         };
-        let until = engine.wishes.talk.until;
+        let until = engine.talk.until;
         let wish = match self.remote.tls {
             _ if implicit_tls || until == Some(Until::Ehlo) => TlsWish::No,
             _ if until == Some(Until::StartTls) => TlsWish::Must,
@@ -493,15 +493,15 @@ impl Engine {
     pub(super) fn settings(&self, tls: TlsWish) -> Settings {
         let command = self.config.delivery.command_timeout;
         Settings {
-            hello: match &self.wishes.hello {
+            hello: match &self.talk.hello {
                 Some(name) => name.clone(),
                 None => self.config.hostname.clone(),
             },
             tls,
-            pipelining: !self.wishes.no_pipelining,
+            pipelining: !self.talk.no_pipelining,
             chunking: false,
             lmtp: false,
-            talk: self.wishes.talk.clone(),
+            talk: self.talk.clone(),
             // The proportions of RFC 5321 section 4.5.3.2.
             timeouts: Timeouts {
                 greeting: command,

@@ -15,3 +15,4 @@ pub mod policy;
 pub mod service;
 pub mod session;
 pub mod slots;
+mod verify;
