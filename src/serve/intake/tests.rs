@@ -213,10 +213,12 @@ fn sv_53_protocol_names() {
         (None, false, false, "SMTP"),
     ];
     for (hello, tls, utf8, wanted) in cases {
-        assert_eq!(protocol(hello.as_ref(), tls, None, utf8), wanted);
+        let mut client = Client::default();
+        assert_eq!(protocol(&client, hello.as_ref(), tls, utf8), wanted);
         if wanted != "SMTP" {
             // RFC 3848: A for a login.
-            let by_user = protocol(hello.as_ref(), tls, Some("ann"), utf8);
+            client.user = Some("ann".into());
+            let by_user = protocol(&client, hello.as_ref(), tls, utf8);
             assert_eq!(by_user, format!("{wanted}A"));
         }
     }
