@@ -73,7 +73,7 @@ pub use history::Ending;
 pub use id::Id;
 pub use pipe::{print_head, read_head};
 pub use read::MessageReader;
-pub use run::{RunLock, Wake, Watch};
+pub use run::{RunLock, Start, Wake, Watch};
 pub use state::{Attempt, Outcome, RELEASED, State, Target};
 pub use store::Spool;
 pub use write::{Draft, Lock};
