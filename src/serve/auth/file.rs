@@ -56,7 +56,7 @@ pub fn change<T, E: From<FileError>>(
         Some(parent) => parent,
         None => return Err(io(io::ErrorKind::InvalidInput.into()).into()),
     };
-    let folder = File::open(folder).map_err(|e| io(e))?;
+    let folder = File::open(folder).map_err(io)?;
     flock(&folder, FlockOperation::LockExclusive).map_err(|e| io(e.into()))?;
     let (mut users, before) = match read(path) {
         Ok(users) => (users, Some(fs::metadata(path).map_err(io)?)),
