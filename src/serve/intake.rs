@@ -2,7 +2,9 @@
 //! draft in the spool, a commit. Names no runtime: `sendmail -bs` links it.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -18,7 +20,7 @@ use crate::smtp::caps::Caps;
 use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::Reply;
-use crate::smtp::server::{Answer, Hello, Role, Session, Settings, Transaction};
+use crate::smtp::server::{Answer, Ask, Hello, Role, Session, Settings, Transaction};
 use crate::spool::{Envelope, Id, Origin, Recipient, Spool};
 
 /// Unknown recipients of a session before it is sent away (R3).
@@ -35,6 +37,7 @@ pub struct Desk {
     pub origin: String,
     /// Free octets of the disk below which mail waits at the sender's.
     pub reserve: u64,
+    pub room: Room,
     /// Called after each commit: somebody must deliver it.
     pub committed: Committed,
 }
@@ -46,6 +49,31 @@ pub struct Caller {
     /// For a missing From, where the envelope's sender is empty.
     pub address: Mailbox,
     pub full_name: Option<String>,
+}
+
+/// What the disk has free, asked seldom: at thousands of messages a second the
+/// answer is needed more often than it changes much.
+#[derive(Debug, Default)]
+pub struct Room(Mutex<Option<(Instant, u64)>>);
+
+/// For so long an answer stands.
+const ROOM_STANDS: Duration = Duration::from_millis(100);
+
+impl Room {
+    /// Octets; no limit where the system does not tell.
+    fn free(&self, spool: &Path) -> u64 {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match *last {
+            Some((at, free)) if now.duration_since(at) < ROOM_STANDS => free,
+            _ => {
+                let disk = rustix::fs::statvfs(spool);
+                let free = disk.map_or(u64::MAX, |d| d.f_bavail.saturating_mul(d.f_frsize));
+                *last = Some((now, free));
+                free
+            }
+        }
+    }
 }
 
 /// What a session is like by the configuration.
@@ -143,12 +171,8 @@ impl<'s> Intake<'s> {
                 .collect(),
             origin: self.origin(hello, tls.is_some(), now),
         };
-        let draft = self
-            .desk
-            .spool
-            .draft(&envelope)
-            .map_err(|e| content::refusal(&e))?;
-        let id = draft.id();
+        let spool = &self.desk.spool;
+        let id = spool.new_id().map_err(|e| content::refusal(&e))?;
         let only = match envelope.recipients.as_slice() {
             [one] => Some(&one.address),
             _ => None,
@@ -174,7 +198,8 @@ impl<'s> Intake<'s> {
             .caller
             .as_ref()
             .map(|caller| self.facts(caller, &transaction.reverse_path, id.as_str(), now));
-        Ok(Incoming::new(draft, field, facts, self.limits()))
+        let limits = self.limits();
+        Ok(Incoming::new(spool, id, envelope, field, facts, limits))
     }
 
     fn limits(&self) -> HeaderLimits {
@@ -257,10 +282,7 @@ impl<'s> Intake<'s> {
 
     /// Less room than the reserve and what the client announces.
     fn is_disk_full(&self, announced: u64) -> bool {
-        let Ok(disk) = rustix::fs::statvfs(self.desk.spool.path()) else {
-            return false;
-        };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free = self.desk.room.free(self.desk.spool.path());
         free < self.desk.reserve.saturating_add(announced)
     }
 }
@@ -334,6 +356,14 @@ impl Handler for Intake<'_> {
 
     fn discard(&mut self) {
         self.incoming = None;
+    }
+
+    fn may_block(&self, question: &Ask<'_>) -> bool {
+        match question {
+            Ask::Mail(..) | Ask::Data | Ask::Vrfy(_) | Ask::Expn(_) => false,
+            Ask::Rcpt(path, _) => self.desk.policy.asks_users(&self.client, path),
+            Ask::End(_) => true,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Instant;
 
-use super::intake::{self, Caller, Committed, Desk, Intake};
+use super::intake::{self, Caller, Committed, Desk, Intake, Room};
 use super::policy::{Client, Policy};
 use crate::class::{Class, Classify};
 use crate::config::Config;
@@ -77,6 +77,7 @@ pub fn desk(config: &Config, spool: Spool, committed: Committed) -> Desk {
         hostname: config.hostname.clone(),
         origin: config.origin.clone(),
         reserve: config.serve.reserve,
+        room: Room::default(),
         committed,
     }
 }

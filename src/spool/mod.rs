@@ -58,6 +58,7 @@ mod scan;
 mod state;
 mod store;
 mod sweep;
+mod sync;
 mod system;
 mod write;
 

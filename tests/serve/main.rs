@@ -9,6 +9,7 @@ mod ends;
 mod intake;
 mod limits;
 mod log;
+mod parent;
 mod rows;
 mod site;
 mod stdin;
