@@ -363,11 +363,13 @@ pub fn inherited() -> io::Result<Inherited> {
     let count = number("LISTEN_FDS").filter(|_| is_ours).unwrap_or(0);
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
+    // First: it closes what it does not take.
+    let taken = crate::sys::take_descriptors(count)?;
     let mut listeners = Vec::new();
     if is_listening(io::stdin()) {
         listeners.push(adopted(io::stdin().as_fd().try_clone_to_owned()?, "")?);
     }
-    for fd in crate::sys::take_descriptors(count)? {
+    for fd in taken {
         let word = names.next().unwrap_or_default();
         if is_listening(&fd) {
             listeners.push(adopted(fd, word)?);
