@@ -4,7 +4,9 @@
 //! over it; `--config` or `SMTPUTILS_CONFIG` instead of both. An unknown key is an
 //! error with line, column and the nearest known name.
 
+mod access;
 mod aliases;
+mod book;
 mod file;
 mod host;
 mod keys;
@@ -14,15 +16,19 @@ mod value;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::class::{Class, Classify};
 use crate::route::network::Network;
 use crate::route::retry::Schedule;
+use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
+pub use access::route_to;
 pub use aliases::{load_aliases, load_aliases_from};
+pub use book::{Book, BookFiles, System, load_book};
 pub use host::user_spool;
 pub use keys::{KEYS, Key};
 pub use queue::{Notices, Queue};
@@ -48,6 +54,16 @@ pub struct Config {
     pub postmaster: String,
     /// Alias files; missing ones are skipped.
     pub aliases: Vec<PathBuf>,
+    /// Maps of virtual domains: `user@domain` and `@domain` to addresses.
+    pub virtuals: Vec<PathBuf>,
+    /// Users who left, with their new addresses; `moved_forward`: and their mail
+    /// is sent on.
+    pub moved: Vec<PathBuf>,
+    pub moved_forward: Vec<PathBuf>,
+    /// Between a user's name and its extension; empty: none.
+    pub address_separator: String,
+    /// Name of the file at home that says where a user's mail goes; empty: none.
+    pub forward_file: String,
     /// Where local mailboxes are (DESIGN section 3).
     pub local: Transport,
     /// Next hop for everything not local, with its TLS policy; else `mx:`.
@@ -55,6 +71,12 @@ pub struct Config {
     /// The smarthost's TLS policy, set or not set apart from it.
     pub smarthost_tls: TlsPolicy,
     pub routes: Vec<Route>,
+    /// Next hops by name or by the sender, `[account.NAME]`.
+    pub accounts: Vec<Account>,
+    /// How local submissions are rewritten.
+    pub rewrite: Rules,
+    /// Who may give another envelope sender than the own address; empty: all.
+    pub trusted_users: Vec<String>,
     /// As whom administrators' `|program` and `/file` run, and mail to root is delivered.
     pub default_user: String,
     /// As whom server and runner work when started as root.
@@ -72,6 +94,8 @@ pub struct Config {
     pub queue: Queue,
     /// Print `Total requests:` in `mailq`.
     pub mailq_total: bool,
+    /// Addresses of other users' mail are not shown in `mailq`.
+    pub mailq_private: bool,
     pub log: LogTo,
     pub dns: Dns,
     pub delivery: Delivery,
@@ -80,6 +104,19 @@ pub struct Config {
     /// Settings of the files and the command line, with their places.
     set: Vec<(String, String)>,
 }
+
+/// An `[account.NAME]`: where mail of some senders goes, and how to log in there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    pub name: String,
+    /// `matches` are patterns of senders (`account.from`).
+    pub route: Route,
+    /// The first address among them: the sender where none is given.
+    pub from: Option<String>,
+}
+
+/// The account that is used where no other is, in place of `smarthost`.
+pub const DEFAULT_ACCOUNT: &str = "default";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogTo {
@@ -110,6 +147,8 @@ pub struct Delivery {
     pub allow_networks: Vec<Network>,
     pub connect_timeout: Duration,
     pub command_timeout: Duration,
+    /// Longest a program may take with a message.
+    pub program_timeout: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -117,9 +156,18 @@ pub struct Serve {
     pub listen: Vec<String>,
     /// Networks that may relay.
     pub relay_from: Vec<Network>,
-    /// Local parts taken for local domains. Empty: users of the system and
-    /// aliases; `any`: all; else these and aliases.
+    /// Where users of local domains are looked up, besides aliases: names and
+    /// addresses, `passwd:`, `file:/path`, `maildir:/path/{user}`, or `any`. Empty:
+    /// the system's.
     pub users: Vec<String>,
+    /// Domains we are a backup for, in the form of route patterns.
+    pub relay_domains: Vec<String>,
+    /// Lists of their recipients; none: anybody is one.
+    pub relay_recipients: Vec<PathBuf>,
+    /// Networks that VRFY and EXPN tell who is here.
+    pub vrfy_from: Vec<Network>,
+    /// Content filter: program and arguments.
+    pub filter: Filter,
     pub max_sessions: usize,
     pub max_sessions_per_address: usize,
     pub max_recipients: usize,
@@ -130,6 +178,26 @@ pub struct Serve {
     pub min_rate: u64,
     /// Free space below which mail is refused with 452 4.3.1, octets.
     pub reserve: u64,
+}
+
+/// A program that every message passes through before it is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// Program and arguments; empty: none.
+    pub command: Vec<String>,
+    pub timeout: Duration,
+    /// Its address space, octets.
+    pub memory: u64,
+}
+
+impl Default for Filter {
+    fn default() -> Filter {
+        Filter {
+            command: Vec::new(),
+            timeout: Duration::from_secs(60),
+            memory: 1 << 30,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -161,14 +229,6 @@ pub struct Overrides {
     pub privileged: bool,
 }
 
-impl Serve {
-    /// Do `users` name this local part (or `any`)? It then has a mailbox here,
-    /// whether or not the system knows a user of that name.
-    pub fn lists_user(&self, local: &str) -> bool {
-        self.users.iter().any(|name| name == "any" || name == local)
-    }
-}
-
 impl Config {
     /// Reads the files and fills in what the host itself tells.
     pub fn load(over: &Overrides) -> Result<Config, ConfigError> {
@@ -192,12 +252,29 @@ impl Config {
             local_domains: keys.collect(),
             local: self.local.clone(),
             routes: self.routes.clone(),
-            default: self.smarthost.clone().unwrap_or(Route {
-                matches: vec!["*".to_owned()],
-                transport: Transport::Mx,
-                tls: TlsPolicy::Opportunistic,
-            }),
+            default: self.default_route(),
+            accounts: self
+                .accounts
+                .iter()
+                .map(|account| (account.name.clone(), account.route.clone()))
+                .collect(),
+            account: None,
         }
+    }
+
+    /// An account by its name.
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+
+    fn default_route(&self) -> Route {
+        let account = self.account(DEFAULT_ACCOUNT).map(|a| a.route.clone());
+        self.smarthost.clone().or(account).unwrap_or(Route {
+            matches: vec!["*".to_owned()],
+            transport: Transport::Mx,
+            tls: TlsPolicy::Opportunistic,
+            access: Arc::default(),
+        })
     }
 }
 
@@ -212,10 +289,18 @@ impl Default for Config {
             spool: PathBuf::new(),
             postmaster: "postmaster".to_owned(),
             aliases: vec![PathBuf::from("/etc/aliases")],
+            virtuals: Vec::new(),
+            moved: Vec::new(),
+            moved_forward: Vec::new(),
+            address_separator: "+".to_owned(),
+            forward_file: ".forward".to_owned(),
             local: Transport::Mbox("/var/mail/{user}".to_owned()),
             smarthost: None,
             smarthost_tls: TlsPolicy::Opportunistic,
             routes: Vec::new(),
+            accounts: Vec::new(),
+            rewrite: Rules::default(),
+            trusted_users: Vec::new(),
             default_user: "nobody".to_owned(),
             service_user: "smtputils".to_owned(),
             message_size: 50 << 20,
@@ -226,6 +311,7 @@ impl Default for Config {
             notices: Notices::default(),
             queue: Queue::default(),
             mailq_total: true,
+            mailq_private: false,
             log: LogTo::Auto,
             dns: Dns::default(),
             delivery: Delivery::default(),
@@ -255,6 +341,7 @@ impl Default for Delivery {
             allow_networks: Vec::new(),
             connect_timeout: Duration::from_secs(30),
             command_timeout: Duration::from_secs(300),
+            program_timeout: Duration::from_secs(600),
         }
     }
 }
@@ -267,6 +354,10 @@ impl Default for Serve {
             listen: Vec::new(),
             relay_from: Vec::new(),
             users: Vec::new(),
+            relay_domains: Vec::new(),
+            relay_recipients: Vec::new(),
+            vrfy_from: Vec::new(),
+            filter: Filter::default(),
             max_sessions: 256,
             max_sessions_per_address: 32,
             max_recipients: 1000,

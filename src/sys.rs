@@ -12,7 +12,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// An entry of the user database (through NSS).
+mod users;
+
+pub use users::{login_groups, user_by_uid};
+
+/// An entry of the user database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub name: String,
@@ -27,20 +31,23 @@ pub struct User {
 /// Largest buffer given to NSS for one entry, octets.
 const NSS_BUFFER_MAX: usize = 1 << 20;
 
-/// The user with this id. `None` also where the database cannot be read.
-pub fn user_by_uid(uid: u32) -> Option<User> {
-    user(|entry, buffer, result| {
-        // SAFETY: entry and result are valid for writing, buffer is a live
-        // slice whose length is given along with it.
-        unsafe { libc::getpwuid_r(uid, entry, buffer.as_mut_ptr(), buffer.len(), result) }
-    })
-}
-
 /// The user of this name. `None` also where the database cannot be read.
 pub fn user_by_name(name: &str) -> Option<User> {
-    let name = CString::new(name).ok()?;
+    find_user(name).ok().flatten()
+}
+
+/// The user of this name.
+///
+/// # Errors
+/// The database cannot be read now.
+pub fn find_user(name: &str) -> io::Result<Option<User>> {
+    let Ok(name) = CString::new(name) else {
+        return Ok(None);
+    };
     user(|entry, buffer, result| {
-        // SAFETY: as in user_by_uid; name is NUL-terminated and outlives the call.
+        // SAFETY: entry and result are valid for writing, buffer is a live
+        // slice whose length is given along with it; name is NUL-terminated
+        // and outlives the call.
         unsafe {
             libc::getpwnam_r(
                 name.as_ptr(),
@@ -55,7 +62,7 @@ pub fn user_by_name(name: &str) -> Option<User> {
 
 fn user(
     mut ask: impl FnMut(*mut libc::passwd, &mut [libc::c_char], *mut *mut libc::passwd) -> i32,
-) -> Option<User> {
+) -> io::Result<Option<User>> {
     with_growing_buffer(|buffer| {
         let mut entry = MaybeUninit::<libc::passwd>::uninit();
         let mut result = std::ptr::null_mut();
@@ -78,6 +85,20 @@ fn user(
             }
         })
     })
+}
+
+/// Octets from the kernel's random generator.
+///
+/// # Errors
+/// The kernel has no such call.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut octets = [0; N];
+    let mut done = 0;
+    while let Some(rest) = octets.get_mut(done..).filter(|r| !r.is_empty()) {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        done += rustix::io::retry_on_intr(|| rustix::rand::getrandom(&mut *rest, flags))?;
+    }
+    Ok(octets)
 }
 
 /// Group id by name.
@@ -103,6 +124,8 @@ pub fn group_by_name(name: &str) -> Option<u32> {
         // SAFETY: a result that is not null says that entry was filled in.
         Ok(unsafe { entry.assume_init() }.gr_gid)
     })
+    .ok()
+    .flatten()
 }
 
 /// The groups that a login of `name` has, `gid` among them.
@@ -127,17 +150,20 @@ pub fn groups_of(name: &str, gid: u32) -> io::Result<Vec<u32>> {
 }
 
 /// Calls `ask` with a larger buffer while it answers ERANGE.
-fn with_growing_buffer<T>(mut ask: impl FnMut(&mut [libc::c_char]) -> Result<T, i32>) -> Option<T> {
+fn with_growing_buffer<T>(
+    mut ask: impl FnMut(&mut [libc::c_char]) -> Result<T, i32>,
+) -> io::Result<Option<T>> {
     let mut size = 1024;
-    while size <= NSS_BUFFER_MAX {
+    loop {
         match ask(&mut vec![0; size]) {
-            Ok(value) => return Some(value),
-            Err(libc::ERANGE) => size *= 4,
+            Ok(value) => return Ok(Some(value)),
+            Err(libc::ERANGE) if size < NSS_BUFFER_MAX => size *= 4,
             Err(libc::EINTR) => {}
-            Err(_) => return None,
+            // What getpwnam(3) lists for a name that was not found.
+            Err(0 | libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM) => return Ok(None),
+            Err(code) => return Err(io::Error::from_raw_os_error(code)),
         }
     }
-    None
 }
 
 /// # Safety
@@ -413,13 +439,20 @@ fn ofd(fd: BorrowedFd<'_>, command: i32, kind: i32) -> io::Result<libc::flock> {
 /// verified; then no_new_privs. Single-threaded callers only. After an error
 /// the process may be half changed: it must end.
 pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
+    become_user_to_run(uid, gid, groups)?;
+    // SAFETY: takes numbers alone.
+    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
+}
+
+/// As [`become_user`], but programs that it starts may be setgid: a user's
+/// vacation program sends its answer with the setgid `sendmail`.
+pub fn become_user_to_run(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
     // SAFETY: groups is a live slice with its length; the other calls take
     // numbers alone.
     unsafe {
         check(libc::setgroups(groups.len(), groups.as_ptr()))?;
         check(libc::setresgid(gid, gid, gid))?;
         check(libc::setresuid(uid, uid, uid))?;
-        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
     }
     SPOOL_GROUP.store(NO_GROUP, Ordering::Relaxed);
     // SAFETY: these calls take numbers alone; the last must fail.

@@ -9,11 +9,14 @@ pub mod drain;
 pub mod human;
 pub mod mx;
 pub mod output;
+pub mod progress;
+pub mod prompt;
 pub mod queue;
 pub mod send;
 pub mod sendmail;
 pub mod serve;
 pub mod submit;
+pub mod trace;
 pub mod verify;
 pub mod words;
 
@@ -46,6 +49,22 @@ impl Stop {
 
     pub fn usage(text: impl Into<String>) -> Stop {
         Stop::new(Class::Usage, text)
+    }
+
+    /// What went wrong, in words.
+    pub fn text(&self) -> &str {
+        match self {
+            Stop::Failed(_, text) => text,
+            _ => "it failed",
+        }
+    }
+
+    /// This failure, and what went wrong besides.
+    pub fn and(self, other: &Stop) -> Stop {
+        match self {
+            Stop::Failed(class, text) => Stop::Failed(class, format!("{text}; {}", other.text())),
+            stop => stop,
+        }
     }
 
     /// Text shown before an error: `smtp-queue hold: ID: ...`.

@@ -118,7 +118,8 @@ fn read(path: &Path, owner: Option<u32>) -> io::Result<String> {
     {
         return Err(io::ErrorKind::NotFound.into());
     }
-    let mut text = String::new();
+    // Room for what such a file usually holds: one call reads it.
+    let mut text = String::with_capacity(4096);
     let length = file.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
     if length as u64 > LARGEST_FILE {
         return Err(io::Error::other("larger than 1 MiB"));

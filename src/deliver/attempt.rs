@@ -14,7 +14,7 @@ use super::{local, notice, result};
 use crate::log;
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
-use crate::spool::{Attempt, Outcome};
+use crate::spool::{Attempt, Outcome, Target};
 
 /// Received fields beyond which mail is in a loop (DESIGN section 8, R5).
 const MAX_HOPS: usize = 100;
@@ -43,8 +43,10 @@ impl<'s> Job<'_, 's> {
             return;
         }
         let mut plan = Plan::default();
+        let table = self.engine.table_for(self.state);
+        let table = table.for_sender(&self.head.envelope.sender);
         for number in pending {
-            self.plan(number, &mut plan);
+            self.plan(number, &table, &mut plan);
         }
         lock(&self.progress).hold |= !plan.held.is_empty();
         self.record(plan.immediate);
@@ -73,7 +75,7 @@ impl<'s> Job<'_, 's> {
             .collect()
     }
 
-    fn plan(&self, number: u32, plan: &mut Plan) {
+    fn plan(&self, number: u32, table: &Table, plan: &mut Plan) {
         let Some(target) = self.targets.get(number as usize) else {
             return;
         };
@@ -81,9 +83,7 @@ impl<'s> Job<'_, 's> {
             let members = plan.lists.entry(owner.clone()).or_default();
             return members.push((number, mailbox));
         }
-        // `hold:` routes catch a message once: one that was released goes on.
-        let table = self.engine.table(self.state.was_released());
-        plan.add(table, number, &target.to);
+        plan.add(table, number, target);
     }
 
     fn remotes(&self, groups: Groups) {
@@ -226,7 +226,15 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Finds the next hop of a target.
-    pub fn add(&mut self, table: &Table, number: u32, to: &str) {
+    pub fn add(&mut self, table: &Table, number: u32, target: &Target) {
+        let to = target.to.as_str();
+        if let Some(words) = &target.refused {
+            let (status, words) = words.split_once(' ').unwrap_or(("5.1.1", words));
+            return self.immediate.push(Attempt {
+                target: number,
+                ..result::failed(status, words)
+            });
+        }
         let attempt = match (hop::next(table, to), Mailbox::parse(to)) {
             (Ok((Hop::Remote(remote), _)), Ok(mailbox)) => {
                 let group = self

@@ -128,9 +128,8 @@ fn read_header(message: &mut dyn Read) -> io::Result<Vec<u8>> {
 
 /// A file for this process alone that is gone with it.
 pub fn nameless() -> io::Result<File> {
-    let mut random = [0u8; 16];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let name = format!("smtputils-{:032x}", u128::from_ne_bytes(random));
+    let random = u128::from_ne_bytes(crate::sys::random()?);
+    let name = format!("smtputils-{random:032x}");
     let path = std::env::temp_dir().join(name);
     let file = OpenOptions::new()
         .read(true)

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
+use super::attempt::for_each;
 use super::job::{Decision, Job, Next, lock};
 use super::notice::{self, About, Kind, Made, MakeError};
 use super::result;
@@ -217,9 +218,19 @@ impl Job<'_, '_> {
         };
         let attempts = open.iter().map(all).max().unwrap_or(0);
         let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        let random = f64::from(getrandom::u32().unwrap_or(0)) / (f64::from(u32::MAX) + 1.0);
+        let random = f64::from(crate::sys::random().map_or(0, u32::from_ne_bytes))
+            / (f64::from(u32::MAX) + 1.0);
         let schedule = &self.engine.config.retry;
         schedule.next(attempts, unsigned(queued), unsigned(now), random)
+    }
+
+    /// An operator's word: nobody is tried any more.
+    pub(super) fn give_up_all(&self, words: Option<(&str, &str)>) {
+        let open = self.open_targets();
+        let Some((status, words)) = words else {
+            return self.give_up(&open);
+        };
+        self.record(for_each(&open, &result::failed(status, words)));
     }
 
     /// BN-22: too long in the queue.

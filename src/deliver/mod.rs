@@ -12,10 +12,13 @@ mod content;
 mod expand;
 mod explain;
 mod finish;
+mod forward;
+mod giveup;
 mod hop;
 mod hosts;
 mod job;
 mod local;
+mod login;
 mod notice;
 mod now;
 mod parent;
@@ -25,6 +28,7 @@ mod result;
 mod schedule;
 mod wake;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,16 +38,20 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::class::{Class, Classify};
-use crate::config::Config;
+use crate::config::{self, Book, BookFiles, Config};
 use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
 use crate::route::table::Table;
 use crate::route::transport::Transport;
-use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
+use crate::smtp::client::{Talk, Trace};
+use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, State, Target};
 
 pub use explain::{Explanation, explain_route};
 pub use finish::{Told, ToldOf, told_of};
+pub use giveup::{GaveUp, GiveUp};
+pub use local::append_to_mbox;
+pub use login::Prompt;
 pub use now::{Delivered, now};
 
 /// How long a run lasts.
@@ -128,6 +136,16 @@ impl Classify for RunError {
     }
 }
 
+/// What a person who waits may want of the dialogues with servers.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub talk: Talk,
+    /// A name for EHLO in the place of the configured one.
+    pub hello: Option<String>,
+    /// One command at a time.
+    pub no_pipelining: bool,
+}
+
 /// What all deliveries of a process share.
 #[derive(Debug)]
 struct Engine {
@@ -135,13 +153,16 @@ struct Engine {
     table: Table,
     /// Without `hold:` routes, for messages that were released.
     released: Table,
-    aliases: expand::AliasFiles,
+    book: BookFiles,
     resolver: Result<Resolver, String>,
     connector: Connector,
+    logins: login::Logins,
     pool: pool::Pool,
     runtime: Handle,
     stop: watch::Receiver<bool>,
     parent: Option<Arc<parent::Link>>,
+    /// What whoever waits wants of each dialogue.
+    wishes: Wishes,
     notices: notice::Cap,
     /// The first message that the spool's own errors kept from being worked on.
     trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
@@ -165,13 +186,15 @@ impl Engine {
         Engine {
             table,
             released,
-            aliases: expand::AliasFiles::default(),
+            book: BookFiles::default(),
             resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
             connector: Connector::new(config.tls.ca_file.clone()),
+            logins: login::Logins::default(),
             pool: pool::Pool::new(config.delivery.per_destination),
             runtime,
             stop,
             parent,
+            wishes: Wishes::default(),
             notices: notice::Cap::default(),
             trouble: Mutex::default(),
             config,
@@ -183,17 +206,26 @@ impl Engine {
         first.get_or_insert((id, error));
     }
 
-    /// The routing table, without `hold:` routes for what was released.
-    fn table(&self, is_released: bool) -> &Table {
-        match is_released {
-            true => &self.released,
-            false => &self.table,
+    /// The routing table of a message: `hold:` routes catch it once, one that was
+    /// released goes on; one that an operator rerouted goes where he said.
+    fn table_for(&self, state: &State) -> Cow<'_, Table> {
+        let given = state.route.as_deref();
+        let given = given.and_then(|to| config::route_to(&self.config, to).ok());
+        match given {
+            Some(route) => Cow::Owned(Table::of_one(route)),
+            None if state.was_released() => Cow::Borrowed(&self.released),
+            None => Cow::Borrowed(&self.table),
         }
     }
 
     fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, String> {
-        let aliases = self.aliases.get(&self.config);
-        expand::targets(&self.config, &self.table, &aliases, envelope)
+        let mut forward = |name: &str| forward::targets(&self.config, forward::Reader::Own, name);
+        expand::targets(&self.book(), envelope, &mut forward)
+    }
+
+    fn book(&self) -> Arc<Book> {
+        self.book
+            .get(&self.config, |error| log::config_error(error))
     }
 
     /// Is this the name of this host (MX-08)?
@@ -222,15 +254,20 @@ fn runtime() -> Result<Runtime, RunError> {
 /// Runs the queue; builds the runtime itself. Blocks until the run is over.
 /// Started as root on another user's spool it works as that user and leaves a
 /// parent behind for local deliveries (DESIGN section 5); so it has to be called
-/// before any thread is started.
-pub fn run(config: Config, spool: Spool, mode: Mode) -> Result<Summary, RunError> {
+/// before any thread is started. `trace` is told of every dialogue.
+pub fn run(
+    config: Config,
+    spool: Spool,
+    mode: Mode,
+    trace: Option<Trace>,
+) -> Result<Summary, RunError> {
     let parent = match parent::split(&config, &spool)? {
         parent::Side::Alone => None,
         parent::Side::Worker(link) => Some(link),
         parent::Side::Parent(summary) => return summary,
     };
     let parent = parent.map(Arc::new);
-    let result = run_here(config, &spool, mode, parent.clone());
+    let result = run_here(config, &spool, mode, trace, parent.clone());
     match parent {
         Some(link) => parent::end_worker(&link, &result),
         None => result,
@@ -241,6 +278,7 @@ fn run_here(
     config: Config,
     spool: &Spool,
     mode: Mode,
+    trace: Option<Trace>,
     parent: Option<Arc<parent::Link>>,
 ) -> Result<Summary, RunError> {
     let name = mode.name();
@@ -248,7 +286,8 @@ fn run_here(
     let runtime = runtime()?;
     let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
-    let engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
+    let mut engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
+    engine.wishes.talk.trace = trace;
     let summary = std::thread::scope(|threads| {
         runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
     });

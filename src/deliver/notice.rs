@@ -165,7 +165,12 @@ pub fn send(
         is_double: kind == Kind::Double,
         is_global: to.needs_utf8(),
     };
-    bounce::write(&notice, &mut about.letter.open()?, &mut draft)?;
+    bounce::write(
+        &notice,
+        crate::sys::random()?,
+        &mut about.letter.open()?,
+        &mut draft,
+    )?;
     let lock = draft.commit_locked()?;
     log::notice(&id, kind.name(), &about.head.id, &to);
     Ok(Some(Made { id, lock }))

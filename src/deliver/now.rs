@@ -13,7 +13,7 @@ use super::hop::{Local, Remote};
 use super::local;
 use super::remote::{self, Batch, Settled, Stop};
 use super::result::Instead;
-use super::{Engine, RunError, result, runtime};
+use super::{Engine, RunError, Wishes, result, runtime};
 use crate::config::Config;
 use crate::log;
 use crate::spool::{Attempt, BodyKind, Envelope, Id, Outcome, SpoolError, Target};
@@ -29,14 +29,20 @@ pub struct Delivered {
 /// One attempt for every recipient, now; the caller tells the user. What is not
 /// delivered is nobody's afterwards: no bounce is made, nothing is retried.
 /// Lists keep the message's own sender. The message has CRLF line ends. `id` is
-/// for the log.
+/// for the log, which hears nothing of a dialogue that is to end early: what is
+/// `Delivered` then was only agreed to.
 pub fn now(
     config: Config,
     id: Id,
     envelope: &Envelope,
     message: &mut dyn Read,
+    wishes: Wishes,
 ) -> Result<Vec<Delivered>, RunError> {
-    let results = attempts(config, envelope, message)?;
+    let is_test = wishes.talk.until.is_some();
+    let results = attempts(config, envelope, message, wishes)?;
+    if is_test {
+        return Ok(results);
+    }
     for Delivered { to, attempt } in &results {
         let told = result::in_log(&id, envelope, to, attempt);
         match attempt.result {
@@ -52,6 +58,7 @@ fn attempts(
     config: Config,
     envelope: &Envelope,
     message: &mut dyn Read,
+    wishes: Wishes,
 ) -> Result<Vec<Delivered>, RunError> {
     let io = |e: io::Error| {
         RunError::Spool(match e.kind() {
@@ -68,7 +75,8 @@ fn attempts(
     let letter = Letter::read(size, body, long_lines, Box::new(open)).map_err(io)?;
     let runtime = runtime()?;
     let (_stop, stopped) = watch::channel(false);
-    let engine = Engine::new(config, runtime.handle().clone(), stopped, None);
+    let mut engine = Engine::new(config, runtime.handle().clone(), stopped, None);
+    engine.wishes = wishes;
     let targets = match engine.expand(envelope) {
         Ok(targets) => targets,
         Err(error) => {
@@ -138,8 +146,9 @@ fn deliver(
     targets: &[Target],
 ) -> BTreeMap<u32, Attempt> {
     let mut plan = Plan::default();
+    let table = engine.table.for_sender(&envelope.sender);
     for (number, target) in (0u32..).zip(targets) {
-        plan.add(&engine.table, number, &target.to);
+        plan.add(&table, number, target);
     }
     let words = "a route would hold this mail: queue it instead";
     let held = for_each(&plan.held, &result::deferred("4.7.1", words));
@@ -197,8 +206,8 @@ fn here(
     target: &Target,
     to: &Local,
 ) -> Attempt {
-    match local::order(&engine.config, to, envelope, target) {
+    match local::order(&engine.config, &engine.book(), to, envelope, target) {
         Err(attempt) => *attempt,
-        Ok(order) => local::here(&order, letter, &target.to).unwrap_or_else(damaged),
+        Ok(order) => local::here(order, letter, &target.to).unwrap_or_else(damaged),
     }
 }

@@ -85,6 +85,12 @@ pub fn queued(id: &dyn Display, uid: u32, from: &dyn Display, recipients: usize,
     ]);
 }
 
+/// A message was submitted on this host and thrown away, as the configuration
+/// says.
+pub fn discarded(uid: u32, from: &dyn Display, recipients: usize) {
+    table::DISCARDED.tell([Some(&uid), Some(&bare(from)), Some(&recipients)]);
+}
+
 /// A client was refused; nothing was stored.
 pub fn refused(
     client: &dyn Display,
@@ -222,6 +228,32 @@ pub fn retried(id: &dyn Display, by: By) {
 /// A message was taken from the queue undelivered.
 pub fn removed(id: &dyn Display, by: By) {
     table::REMOVED.tell([Some(id), Some(&by)]);
+}
+
+/// A removed message is back where it was.
+pub fn restored(id: &dyn Display, by: By) {
+    table::RESTORED.tell([Some(id), Some(&by)]);
+}
+
+/// A message was given another transport (`-`: the configuration's again).
+pub fn rerouted(id: &dyn Display, via: &str, by: By) {
+    table::REROUTED.tell([Some(id), Some(&via), Some(&by)]);
+}
+
+/// A message came from another spool.
+pub fn imported(id: &dyn Display, from: &dyn Display, recipients: usize, size: u64, by: By) {
+    table::IMPORTED.tell([
+        Some(id),
+        Some(&bare(from)),
+        Some(&recipients),
+        Some(&size),
+        Some(&by),
+    ]);
+}
+
+/// `smtp-queue check` put something right.
+pub fn repaired(path: &dyn Display, what: &dyn Display, by: By) {
+    table::REPAIRED.tell([Some(path), Some(what), Some(&by)]);
 }
 
 /// A message could be neither delivered nor returned and was set aside.

@@ -58,6 +58,7 @@ events! {
     DISCONNECTED Info "disconnected" ["client" "listener" "messages" "lasted" "error"]
     RECEIVED Info "received" ["id" "client" "from" "recipients" "size" "tls"]
     QUEUED Info "queued" ["id" "uid" "from" "recipients" "size"]
+    DISCARDED Info "discarded" ["uid" "from" "recipients"]
     EXPANDED Info "expanded" ["id" "to" "recipients"]
     SENT Info "sent" ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply"]
     LIST_COPY Info "list-copy" ["id" "original" "from" "recipients"]
@@ -66,6 +67,10 @@ events! {
     RELEASED Info "released" ["id" "by"]
     RETRIED Info "retried" ["id" "by"]
     REMOVED Info "removed" ["id" "by"]
+    RESTORED Info "restored" ["id" "by"]
+    REROUTED Info "rerouted" ["id" "via" "by"]
+    IMPORTED Info "imported" ["id" "from" "recipients" "size" "by"]
+    REPAIRED Info "repaired" ["path" "what" "by"]
     RUNNER_STARTED Info "runner-started" ["mode" "spool"]
     RUNNER_STOPPED Info "runner-stopped" ["mode" "delivered" "deferred" "failed"]
 

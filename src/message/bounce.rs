@@ -98,12 +98,15 @@ impl Notice<'_> {
 /// Writes the notice with CRLF lines; `original` is read once, and only its
 /// header where no more goes back.
 ///
-/// The boundary holds 128 random bits drawn here. The original is copied in
-/// one pass and cannot be searched first, so whoever wrote it must not be able
-/// to guess the boundary (BN-21): `unique` alone could be known.
-pub fn write(notice: &Notice<'_>, original: &mut dyn Read, out: &mut dyn Write) -> io::Result<()> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|e| io::Error::other(format!("random boundary: {e}")))?;
+/// The boundary holds the 128 random bits given. The original is copied in one
+/// pass and cannot be searched first, so whoever wrote it must not be able to
+/// guess the boundary (BN-21): `unique` alone could be known.
+pub fn write(
+    notice: &Notice<'_>,
+    random: [u8; 16],
+    original: &mut dyn Read,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     write_with(notice, &boundary(notice.unique, random), original, out)
 }
 

@@ -4,18 +4,17 @@
 //! the page cache or the disk, and each delivery has a thread of its own.
 
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::time::{Instant as Moment, timeout_at};
 
-use super::conn::{Conn, Moved};
-use super::tls::Connector;
+use super::conn::{Address, Conn, Moved};
+use super::tls::{Connector, Demand};
 use crate::smtp::caps::Caps;
 use crate::smtp::client::{
-    Client, Failure, Message, Outcome, Settings, Stage, Step, TlsWish, Verdict,
+    Client, Failure, Message, Outcome, Question, Settings, Stage, Step, Talk, TlsWish, Verdict,
 };
-use crate::smtp::reply::Enhanced;
+use crate::smtp::reply::{Enhanced, Reply};
 use crate::smtp::sasl::Mechanism;
 
 /// Octets of content read and handed on at once.
@@ -30,13 +29,13 @@ const QUIT_LIMIT: Duration = Duration::from_secs(5);
 /// How to reach a server.
 #[derive(Clone, Debug)]
 pub struct Peer<'a> {
-    pub address: SocketAddr,
+    pub address: &'a Address,
     /// The name the certificate is checked for, and SNI.
     pub host: &'a str,
     /// TLS from the first octet.
     pub implicit_tls: bool,
-    /// Chain, name and date of the certificate have to be good.
-    pub verify: bool,
+    /// Whom we take for it, and what we show.
+    pub demand: &'a Demand,
     /// Limit on connecting, and on the handshake.
     pub connect_timeout: Duration,
 }
@@ -74,11 +73,14 @@ impl Session {
         settings: Settings,
         connector: &Connector,
     ) -> Result<Session, OpenError> {
-        let conn = Conn::connect(peer.address, peer.connect_timeout)
+        let talk = settings.talk.clone();
+        let conn = Conn::connect_to(peer.address, peer.connect_timeout)
             .await
+            .inspect_err(|e| talk.note(&e.to_string()))
             .map_err(|e| failed(Stage::Connect, e.to_string()))?;
+        talk.note(&format!("connected to {} ({})", peer.host, peer.address));
         let conn = match peer.implicit_tls {
-            true => handshake(conn, peer, connector).await?,
+            true => handshake(conn, peer, connector, &talk).await?,
             false => conn,
         };
         let optional_tls = settings.tls == TlsWish::IfOffered;
@@ -92,7 +94,7 @@ impl Session {
             match session.advance().await {
                 Step::StartTls => {
                     let conn = session.conn.take().ok_or_else(closed)?;
-                    session.conn = Some(handshake(conn, peer, connector).await?);
+                    session.conn = Some(handshake(conn, peer, connector, &talk).await?);
                     session.client.tls_started(Instant::now());
                 }
                 Step::Ready | Step::Done => return Ok(session),
@@ -162,6 +164,33 @@ impl Session {
             outcomes,
             unreadable,
         }
+    }
+
+    /// Asks, and gives the replies in the order of the questions. Fewer replies
+    /// than questions: the connection is over, and [`Session::ended`] says why.
+    pub async fn ask(&mut self, questions: Vec<Question>) -> Vec<Reply> {
+        self.client.ask(questions, Instant::now());
+        loop {
+            match self.advance().await {
+                Step::Done | Step::Ready => break,
+                Step::Closed => {
+                    self.conn = None;
+                    break;
+                }
+                _ => self.lost("the dialogue went astray"),
+            }
+        }
+        self.client.take_answers()
+    }
+
+    /// Why the connection is over.
+    pub fn ended(&self) -> Option<&Failure> {
+        self.client.failure()
+    }
+
+    /// The greeting, and the latest reply to EHLO or HELO.
+    pub fn opening(&self) -> (Option<&Reply>, Option<&Reply>) {
+        (self.client.greeting(), self.client.hello_reply())
     }
 
     /// QUIT, and a short wait for its answer.
@@ -308,15 +337,23 @@ impl Session {
     }
 }
 
-async fn handshake(conn: Conn, peer: &Peer<'_>, connector: &Connector) -> Result<Conn, OpenError> {
+async fn handshake(
+    conn: Conn,
+    peer: &Peer<'_>,
+    connector: &Connector,
+    talk: &Talk,
+) -> Result<Conn, OpenError> {
     let limit = peer.connect_timeout;
-    let result = match peer.verify {
-        true => conn.start_tls_verified(connector, peer.host, limit).await,
-        false => {
-            conn.start_tls_opportunistic(connector, peer.host, limit)
-                .await
-        }
-    };
+    let result = conn
+        .start_tls(connector, peer.host, peer.demand, limit)
+        .await;
+    match &result {
+        Ok(conn) => talk.note(&match conn.tls() {
+            Some(tls) => format!("TLS: {tls}"),
+            None => "TLS".to_owned(),
+        }),
+        Err(error) => talk.note(&error.to_string()),
+    }
     result.map_err(|e| OpenError::Tls(e.to_string()))
 }
 

@@ -53,7 +53,20 @@ fn rules(config: &Config) -> Result<RulesetCreated, RulesetError> {
 /// Files of the administrator may lie anywhere; an editor replaces them, so it
 /// is their directories that are named.
 fn parents(config: &Config) -> impl Iterator<Item = &Path> {
-    config.aliases.iter().filter_map(|path| path.parent())
+    let lists = config.serve.users.iter();
+    let lists = lists.filter_map(|users| Some(Path::new(users.strip_prefix("file:")?)));
+    [
+        &config.aliases,
+        &config.virtuals,
+        &config.moved,
+        &config.moved_forward,
+        &config.serve.relay_recipients,
+    ]
+    .into_iter()
+    .flatten()
+    .map(AsRef::as_ref)
+    .chain(lists)
+    .filter_map(Path::parent)
 }
 
 /// Scratch files and /dev/null, for the programs that a worker starts.

@@ -12,6 +12,7 @@ use super::content::{self, HeaderLimits, Incoming};
 use super::policy::{Client, Policy, Verdict};
 use crate::config::Config;
 use crate::log;
+use crate::message::rewrite::Rewrite;
 use crate::message::submit::Facts;
 use crate::message::trace::{self, Received};
 use crate::net::stdio::Handler;
@@ -43,12 +44,14 @@ pub struct Desk {
 }
 
 /// The user at the other end of `-bs`.
-#[derive(Clone, Debug)]
 pub struct Caller {
     pub uid: u32,
     /// For a missing From, where the envelope's sender is empty.
     pub address: Mailbox,
     pub full_name: Option<String>,
+    /// What the configuration rewrites for this sender; the error is for the
+    /// log.
+    pub rewrite: Box<Rewriting>,
 }
 
 /// What the disk has free, asked seldom: at thousands of messages a second the
@@ -76,6 +79,9 @@ impl Room {
     }
 }
 
+/// What is made of a sender.
+type Rewriting = dyn Fn(&ReversePath) -> Result<Rewrite, String> + Send;
+
 /// What a session is like by the configuration.
 pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc<Settings> {
     let serve = &config.serve;
@@ -93,10 +99,12 @@ pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc
             enhanced: true,
             starttls,
             vrfy: true,
+            expn: true,
             help: true,
             ..Caps::default()
         },
         local,
+        origin: local.then(|| config.origin.clone()),
         max_recipients: if local { 100_000 } else { serve.max_recipients },
         max_errors: serve.max_errors,
         max_junk: serve.max_junk,
@@ -114,6 +122,8 @@ pub struct Intake<'s> {
     caller: Option<Caller>,
     unknown: u32,
     incoming: Option<Box<Incoming<'s>>>,
+    /// The configuration says that it is to be thrown away.
+    discard: bool,
     /// What the log will say of it.
     about: About,
 }
@@ -134,6 +144,7 @@ impl<'s> Intake<'s> {
             caller: None,
             unknown: 0,
             incoming: None,
+            discard: false,
             about: About::default(),
         }
     }
@@ -148,25 +159,30 @@ impl<'s> Intake<'s> {
     }
 
     fn begin(
-        &self,
+        &mut self,
         transaction: &Transaction,
         hello: Option<&Hello>,
         tls: Option<&str>,
     ) -> Result<Incoming<'s>, Reply> {
         let now = Timestamp::now();
+        let rewrite = self.rewrite(&transaction.reverse_path)?;
+        let to = transaction.recipients.iter();
+        let to = to.map(|(path, _)| self.desk.policy.mailbox(&self.client, path));
+        let (to, original) = rewrite.recipients(to.collect());
+        let params = |n: usize| transaction.recipients.get(n).map(|(_, params)| params);
         let envelope = Envelope {
-            sender: transaction.reverse_path.clone(),
+            sender: rewrite.sender(transaction.reverse_path.clone()),
             // SIZE is about this hop: our own trace field makes it wrong.
             params: MailParams {
                 size: None,
                 ..transaction.params.clone()
             },
-            recipients: transaction
-                .recipients
-                .iter()
-                .map(|(path, params)| Recipient {
-                    address: self.desk.policy.mailbox(&self.client, path),
-                    params: params.clone(),
+            recipients: to
+                .into_iter()
+                .enumerate()
+                .map(|(n, address)| Recipient {
+                    address,
+                    params: params(n).cloned().unwrap_or_default(),
                 })
                 .collect(),
             origin: self.origin(hello, tls.is_some(), now),
@@ -194,12 +210,25 @@ impl<'s> Intake<'s> {
             },
             now,
         );
-        let facts = self
-            .caller
-            .as_ref()
-            .map(|caller| self.facts(caller, &transaction.reverse_path, id.as_str(), now));
+        self.discard = rewrite.discard;
+        let facts = self.caller.as_ref().map(|caller| Facts {
+            rewrite,
+            original,
+            ..self.facts(caller, &envelope.sender, id.as_str(), now)
+        });
         let limits = self.limits();
         Ok(Incoming::new(spool, id, envelope, field, facts, limits))
+    }
+
+    /// What the configuration makes of a local caller's message.
+    fn rewrite(&self, sender: &ReversePath) -> Result<Rewrite, Reply> {
+        let Some(caller) = &self.caller else {
+            return Ok(Rewrite::default());
+        };
+        (caller.rewrite)(sender).map_err(|error| {
+            log::config_error(&error);
+            Reply::new(451, (4, 3, 5), error)
+        })
     }
 
     fn limits(&self) -> HeaderLimits {
@@ -256,6 +285,8 @@ impl<'s> Intake<'s> {
             now,
             unique: id.to_string(),
             gateway: false,
+            rewrite: Rewrite::default(),
+            original: Vec::new(),
         }
     }
 
@@ -300,6 +331,7 @@ impl Handler for Intake<'_> {
     fn rcpt(&mut self, path: &ForwardPath, _params: &RcptParams) -> Answer {
         let reply = match self.desk.policy.rcpt(&self.client, path) {
             Verdict::Take => return Answer::Yes,
+            Verdict::TakeWith(reply) => return Answer::Reply(reply),
             Verdict::Refuse(reply) => reply,
             Verdict::Unknown(reply) => {
                 self.unknown = self.unknown.saturating_add(1);
@@ -344,6 +376,10 @@ impl Handler for Intake<'_> {
         let Some(incoming) = self.incoming.take() else {
             return Answer::Reply(Reply::new(451, (4, 3, 0), "the message was not stored"));
         };
+        if let Some(caller) = self.caller.as_ref().filter(|_| self.discard) {
+            log::discarded(caller.uid, &self.about.sender, self.about.recipients);
+            return Answer::Reply(Reply::new(250, (2, 0, 0), "thrown away"));
+        }
         match incoming.finish() {
             Ok(id) => {
                 self.log_taken(&id, content.octets);
@@ -360,10 +396,20 @@ impl Handler for Intake<'_> {
 
     fn may_block(&self, question: &Ask<'_>) -> bool {
         match question {
-            Ask::Mail(..) | Ask::Data | Ask::Vrfy(_) | Ask::Expn(_) => false,
+            Ask::Mail(..) | Ask::Data => false,
             Ask::Rcpt(path, _) => self.desk.policy.asks_users(&self.client, path),
-            Ask::End(_) => true,
+            _ => true,
         }
+    }
+
+    fn vrfy(&mut self, who: &str) -> Answer {
+        let told = self.desk.policy.vrfy(&self.client, who);
+        told.map_or(Answer::Yes, Answer::Reply)
+    }
+
+    fn expn(&mut self, list: &str) -> Answer {
+        let told = self.desk.policy.expn(&self.client, list);
+        told.map_or(Answer::Yes, Answer::Reply)
     }
 }
 

@@ -5,6 +5,7 @@
 //! `listen` and `service` hold many; `parent` holds the sockets and the processes
 //! that serve them, `link` is what these say to each other.
 
+pub mod auth;
 pub mod confine;
 pub mod content;
 pub mod identity;
@@ -19,3 +20,4 @@ pub mod pool;
 pub mod service;
 pub mod session;
 pub mod slots;
+mod verify;

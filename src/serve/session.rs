@@ -274,6 +274,7 @@ fn is_yes(answer: &Answer) -> bool {
     match answer {
         Answer::Yes => true,
         Answer::Reply(reply) => reply.is_positive(),
+        Answer::Challenge(_) | Answer::User(_) => false,
     }
 }
 

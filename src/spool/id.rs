@@ -4,6 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::sys;
+
 /// Name of a message: upper-case letters and digits, a hex digit first, at most
 /// 16, sorted by arrival, unique without coordination.
 ///
@@ -26,9 +28,7 @@ impl Id {
     /// A new one, from the clock and random bits. Later ones of a process are
     /// greater, whatever the clock does.
     pub fn generate() -> io::Result<Id> {
-        let mut random = [0; 4];
-        getrandom::fill(&mut random).map_err(|e| io::Error::other(e.to_string()))?;
-        let random = u32::from_ne_bytes(random) >> (32 - RANDOM_BITS);
+        let random = u32::from_ne_bytes(sys::random()?) >> (32 - RANDOM_BITS);
         Ok(Id::from_bits(
             u128::from(next_tick(now())) << RANDOM_BITS | u128::from(random),
         ))
@@ -42,6 +42,20 @@ impl Id {
         let octets = from.as_str().bytes().chain([0]);
         let hash = fnv1a(octets.chain(kind.bytes()).chain([0]).chain(numbers));
         Id::from_bits((hash ^ hash >> 78) & (DERIVED - 1) | DERIVED)
+    }
+
+    /// When it was made, to 1/32 ms; `None` where it does not tell: made from
+    /// another message, or not by us.
+    pub fn time(&self) -> Option<jiff::Timestamp> {
+        if self.is_derived() || self.as_str().len() != self.0.len() {
+            return None;
+        }
+        let bits = self.0.iter().try_fold(0u128, |bits, symbol| {
+            let value = ALPHABET.binary_search(symbol).ok()?;
+            Some(bits << 5 | value as u128)
+        })?;
+        let ticks = i128::try_from(bits >> RANDOM_BITS).ok()?;
+        jiff::Timestamp::from_nanosecond(ticks * 31_250).ok()
     }
 
     /// True where it was made by [`Id::derived`].
@@ -151,6 +165,19 @@ mod tests {
         ];
         assert!(!others.contains(&id));
         assert_eq!(Id::parse(id.as_str()), Some(id));
+    }
+
+    #[test]
+    fn ids_tell_their_time() {
+        let before = jiff::Timestamp::now();
+        let id = Id::generate().unwrap();
+        let since = id.time().unwrap().duration_since(before);
+        // Ids of one process run ahead of the clock where they come fast.
+        assert!(since.as_millis().abs() < 60_000, "{since:?}");
+        assert_eq!(Id::derived(&id, "bounce", &[0]).time(), None);
+        for other in ["0A", "0IIIIIIIIIIIIIII"] {
+            assert_eq!(Id::parse(other).unwrap().time(), None);
+        }
     }
 
     #[test]

@@ -73,15 +73,14 @@ fn create_file(tmp: &OwnedFd) -> io::Result<(String, File)> {
 /// Seconds, then microseconds, process and random bits, then the host.
 fn unique_name() -> io::Result<String> {
     let now = jiff::Timestamp::now();
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|e| io::Error::other(e.to_string()))?;
+    let random = u64::from_ne_bytes(sys::random()?);
     let host = sys::hostname().replace('/', "\\057").replace(':', "\\072");
     Ok(format!(
         "{}.M{}P{}R{:016x}.{host}",
         now.as_second(),
         now.subsec_microsecond(),
         std::process::id(),
-        u64::from_ne_bytes(random),
+        random,
     ))
 }
 

@@ -70,7 +70,8 @@ impl Spool {
         Id::generate().map_err(|e| SpoolError::io("get random octets", e))
     }
 
-    /// As [`Spool::draft`], with an id of [`Spool::new_id`].
+    /// As [`Spool::draft`], with an id of [`Spool::new_id`], or with the one that
+    /// a message has already (import). No other of that id may be in the queue.
     pub fn draft_as(&self, id: Id, envelope: &Envelope) -> Result<Draft<'_>> {
         self.begin(id, envelope, true)
     }
@@ -82,7 +83,9 @@ impl Spool {
     /// the usual case, nothing there, without reading the directories.
     pub fn derived_draft(&self, id: Id, envelope: &Envelope) -> Result<Option<Draft<'_>>> {
         let path = format!("state/{id}");
-        if self.inode_at(&path)?.is_some() && !self.names_of(id)?.is_empty() {
+        if self.inode_at(&path)?.is_some()
+            && (!self.names_of(id)?.is_empty() || self.is_removed(id)?)
+        {
             return Ok(None);
         }
         let flags = OFlags::RDWR | OFlags::CREATE;

@@ -178,6 +178,41 @@ fn a_queued_message_can_be_piped_into_deliver() {
     assert_eq!(site.server.mails().len(), 1);
 }
 
+/// `-v`: the dialogue on stderr, then what became of each recipient.
+#[test]
+fn sendmail_v_shows_the_transcript() {
+    let site = site();
+    let refused = "550 5.1.1 no such\u{1b}user";
+    site.server.say("rcpt <no@there.example>", refused);
+    let args = [
+        "-v",
+        "-f",
+        "me@d.example",
+        "b@there.example",
+        "no@there.example",
+    ];
+    let output = site.sandbox.sendmail(&args, MESSAGE);
+    let said = stderr(&output);
+    for line in [
+        "** connected to there.example (127.0.0.2:",
+        "<- 220 ",
+        "-> EHLO h.example",
+        "-> RCPT TO:<no@there.example>",
+        "<- 550 5.1.1 no such",
+        "octets of content",
+        "-> QUIT",
+        "sendmail: b@there.example: delivered by there.example",
+    ] {
+        assert!(
+            said.lines()
+                .any(|l| l.starts_with(line) || l.contains(line)),
+            "{line}: {said}"
+        );
+    }
+    assert!(!said.contains('\u{1b}'), "{said}");
+    assert_eq!(stdout(&output), "");
+}
+
 /// I5: whatever a server says, what is told of it is one harmless line.
 #[test]
 fn i5_replies_without_measure_or_sense() {

@@ -413,8 +413,14 @@ fn now_delivers_while_the_caller_waits() {
     let spool = site.spool();
     let entry = spool.find(id.as_str()).unwrap();
     let (head, mut message) = spool.read(&entry).unwrap();
-    let results =
-        smtputils::deliver::now(site.config(), head.id, &head.envelope, &mut message).unwrap();
+    let results = smtputils::deliver::now(
+        site.config(),
+        head.id,
+        &head.envelope,
+        &mut message,
+        Default::default(),
+    )
+    .unwrap();
     let results: Vec<Outcome> = results.into_iter().map(|r| r.attempt.result).collect();
     assert_eq!(
         results,
@@ -549,8 +555,14 @@ fn now_sends_to_one_next_hop_in_one_transaction() {
     let spool = site.spool();
     let entry = spool.find(id.as_str()).unwrap();
     let (head, mut message) = spool.read(&entry).unwrap();
-    let results =
-        smtputils::deliver::now(site.config(), head.id, &head.envelope, &mut message).unwrap();
+    let results = smtputils::deliver::now(
+        site.config(),
+        head.id,
+        &head.envelope,
+        &mut message,
+        Default::default(),
+    )
+    .unwrap();
     let results: Vec<_> = results
         .iter()
         .map(|r| (r.to.as_str(), r.attempt.result))

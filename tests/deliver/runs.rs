@@ -316,7 +316,7 @@ fn nothing_is_sent_where_results_cannot_be_recorded() {
     {
         let _full = Unwritable::new(site.path("spool/state"));
         // The run ends and says so.
-        let told = deliver::run(site.config(), site.spool(), Mode::Pass { all: true });
+        let told = deliver::run(site.config(), site.spool(), Mode::Pass { all: true }, None);
         assert!(told.is_err());
         assert!(server.mails().is_empty());
     }

@@ -128,7 +128,7 @@ impl Site {
     }
 
     pub fn run_mode(&self, mode: Mode) -> Summary {
-        deliver::run(self.config(), self.spool(), mode).unwrap()
+        deliver::run(self.config(), self.spool(), mode, None).unwrap()
     }
 
     pub fn entries(&self) -> Vec<Entry> {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use smtputils::smtp::addr::{Mailbox, ReversePath};
 use smtputils::smtp::client::{
-    Client, Message, Outcome, Settings as Wishes, Step as ClientStep, Timeouts, TlsWish, Verdict,
+    Client, Message, Outcome, Settings as Wishes, Step as ClientStep, Talk, Timeouts, TlsWish,
+    Verdict,
 };
 use smtputils::smtp::param::{MailParams, RcptParams};
 use smtputils::smtp::server::{Answer, Ask, Role, Session, Settings, Step};
@@ -41,6 +42,7 @@ fn settings() -> Settings {
         hostname: "mx.example.org".into(),
         caps: memory::caps(),
         local: false,
+        origin: None,
         max_recipients: 1000,
         max_errors: 10,
         max_junk: 100,
@@ -56,7 +58,9 @@ fn wishes(pipelining: bool, chunking: bool) -> Wishes {
         tls: TlsWish::IfOffered,
         pipelining,
         chunking,
+        lmtp: false,
         timeouts: Timeouts::default(),
+        talk: Talk::default(),
         auth: None,
     }
 }

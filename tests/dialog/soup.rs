@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use proptest::prelude::*;
-use smtputils::smtp::client::{Client, Settings, Step, Timeouts, TlsWish, Verdict};
+use smtputils::smtp::client::{Client, Settings, Step, Talk, Timeouts, TlsWish, Verdict};
 
 use super::carrier::Carrier;
 use super::client::message;
@@ -110,7 +110,9 @@ proptest! {
             tls: TlsWish::No,
             pipelining: true,
             chunking,
+            lmtp: false,
             timeouts: Timeouts::default(),
+            talk: Talk::default(),
             auth: None,
         };
         let mut client = Client::new(settings, now);

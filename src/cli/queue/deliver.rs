@@ -9,7 +9,7 @@ use super::Context;
 use crate::class::Class;
 use crate::cli::output::{Out, Record};
 use crate::cli::{Done, Stop, Worst};
-use crate::deliver;
+use crate::deliver::{self, Wishes};
 use crate::spool::{self, Attempt, Outcome};
 
 #[derive(clap::Args)]
@@ -62,7 +62,13 @@ pub fn deliver(context: Context, options: &Options) -> Done {
     let mut input = io::stdin().lock();
     let piped = spool::read_head(&mut input).map_err(|e| Stop::from(e).about("standard input"))?;
     let mut message = piped.message(input);
-    let results = deliver::now(context.config, piped.id, &piped.envelope, &mut message)?;
+    let results = deliver::now(
+        context.config,
+        piped.id,
+        &piped.envelope,
+        &mut message,
+        Wishes::default(),
+    )?;
     let mut out = Out::stdout(options.json);
     let mut worst = Worst::new(context.tool);
     for one in results {

@@ -86,7 +86,7 @@ impl Leg {
 
 pub fn route(context: &Context, options: &Options) -> Done {
     let config = &context.config;
-    for error in config::load_aliases(config).1 {
+    for error in config::load_book(config).1 {
         crate::cli::say(context.tool, &error.to_string());
     }
     let mut out = Out::stdout(options.json);
@@ -172,7 +172,9 @@ pub fn decision(config: &Config, to: &str) -> Option<String> {
     let table = config.table();
     let decision = table.decide(&mailbox);
     let tls = match decision.transport {
-        Transport::Mx | Transport::Smtp { .. } => format!(", TLS {}", decision.tls),
+        Transport::Mx | Transport::Smtp { .. } | Transport::Lmtp { .. } => {
+            format!(", TLS {}", decision.tls)
+        }
         _ => String::new(),
     };
     Some(format!(

@@ -5,15 +5,16 @@ use super::select::Filter;
 use crate::cli::{Done, Stop};
 use crate::config::Config;
 use crate::deliver::{self, Mode};
+use crate::smtp::client::Trace;
 use crate::spool::Spool;
 
 #[derive(clap::Args)]
 pub struct Options {
     /// Stay, and deliver what comes (a service)
-    #[arg(long, conflicts_with_all = ["drain", "all", "id", "sender", "recipient"])]
+    #[arg(long, conflicts_with_all = ["drain", "all", "id", "sender", "recipient", "domain", "reason", "age", "size", "state"])]
     watch: bool,
     /// Stay until nothing is left in the queue
-    #[arg(long, conflicts_with_all = ["all", "id", "sender", "recipient"])]
+    #[arg(long, conflicts_with_all = ["all", "id", "sender", "recipient", "domain", "reason", "age", "size", "state"])]
     drain: bool,
     /// Try messages that are not yet due as well
     #[arg(long)]
@@ -21,6 +22,9 @@ pub struct Options {
     /// Only this message, due or not (may be repeated)
     #[arg(long, value_name = "ID")]
     id: Vec<String>,
+    /// Show each dialogue with a server on stderr, secrets masked
+    #[arg(long)]
+    trace: bool,
     #[command(flatten)]
     filter: Filter,
 }
@@ -28,7 +32,10 @@ pub struct Options {
 pub fn run(context: Context, options: &Options) -> Done {
     let spool = open(&context.config)?;
     let mode = mode(&spool, options)?;
-    deliver::run(context.config, spool, mode)?;
+    let trace = options
+        .trace
+        .then_some(crate::cli::trace::to_stderr as Trace);
+    deliver::run(context.config, spool, mode, trace)?;
     Ok(())
 }
 
@@ -44,12 +51,8 @@ fn mode(spool: &Spool, options: &Options) -> Result<Mode, Stop> {
         ids.push(spool.find(prefix)?.id);
     }
     if !options.filter.is_empty() {
-        for entry in spool.list()? {
-            // What vanished or does not read right is the runner's business.
-            if spool.head(&entry).is_ok_and(|h| options.filter.takes(&h)) {
-                ids.push(entry.id);
-            }
-        }
+        let queued = options.filter.matching(spool)?.into_iter();
+        ids.extend(queued.filter(|e| e.place.is_queued()).map(|e| e.id));
     } else if ids.is_empty() {
         return Ok(Mode::Pass { all: options.all });
     }

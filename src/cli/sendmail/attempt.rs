@@ -47,9 +47,13 @@ impl<'a> FirstAttempt<'a> {
 
     fn wait(&self, id: Id) {
         // What cannot be started leaves the message to the next runner.
-        let _ = self
-            .runner
-            .run(&["run".as_ref(), format!("--id={id}").as_ref()]);
+        let id_word = format!("--id={id}");
+        let mut words = vec!["run".as_ref(), id_word.as_ref()];
+        let is_heard = self.is_verbose();
+        if is_heard {
+            words.push("--trace".as_ref());
+        }
+        let _ = self.runner.run(&words, is_heard);
         self.runner.wake(self.spool);
         // What cannot be read is not told; the message is safe all the same.
         let fates = fates(self.spool, id).unwrap_or_default();
@@ -62,9 +66,13 @@ impl<'a> FirstAttempt<'a> {
         *self.refused.borrow_mut() = refusal(&fates);
     }
 
+    fn is_verbose(&self) -> bool {
+        self.args.verbose && self.args.errors != Errors::Quiet
+    }
+
     /// `-v`
     fn tell(&self, line: &str) {
-        if self.args.verbose && self.args.errors != Errors::Quiet {
+        if self.is_verbose() {
             say(self.tool, line);
         }
     }

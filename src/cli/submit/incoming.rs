@@ -1,6 +1,6 @@
 //! Standard input as a message: the header held, the body in pieces.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use rustix::fs::OFlags;
 
@@ -57,6 +57,28 @@ pub struct Incoming<R> {
     body: usize,
     dotted: bool,
     ended: bool,
+    kept: Option<Kept>,
+}
+
+/// Octets of a body that are kept for a message that may come back.
+const MAX_KEPT: usize = 1 << 20;
+
+/// What was given out of a message, for the case that nobody else has it.
+#[derive(Debug, Default)]
+struct Kept {
+    header: Vec<u8>,
+    body: Vec<u8>,
+    /// There was more of it.
+    is_cut: bool,
+}
+
+impl Kept {
+    fn add(&mut self, piece: &[u8]) {
+        let room = MAX_KEPT.saturating_sub(self.body.len());
+        let fits = piece.get(..room).unwrap_or(piece);
+        self.body.extend_from_slice(fits);
+        self.is_cut |= fits.len() < piece.len();
+    }
 }
 
 impl<R: Read> Incoming<R> {
@@ -71,6 +93,7 @@ impl<R: Read> Incoming<R> {
             body: 0,
             dotted: false,
             ended: false,
+            kept: None,
         };
         incoming.read_header()?;
         Ok(incoming)
@@ -81,8 +104,44 @@ impl<R: Read> Incoming<R> {
         &self.text[..self.header]
     }
 
+    /// From now on what is given out is kept: the header, and of the body the
+    /// first mebibyte.
+    pub fn keep(&mut self) {
+        self.kept = Some(Kept {
+            header: self.header().to_vec(),
+            ..Kept::default()
+        });
+    }
+
+    /// The header that was kept.
+    pub fn kept_header(&self) -> &[u8] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.header)
+    }
+
+    /// The message from its beginning, as far as it was kept, and the rest; in
+    /// place of what is lost a line says so.
+    pub fn whole(&mut self) -> impl Read {
+        let kept = self.kept.take().unwrap_or_default();
+        let lost: &[u8] = if kept.is_cut { LOST } else { b"" };
+        Cursor::new(kept.header)
+            .chain(&b"\r\n"[..])
+            .chain(Cursor::new(kept.body))
+            .chain(lost)
+            .chain(Rest(self))
+    }
+
     /// The next piece of the body; `None` at its end.
     pub fn next_body(&mut self) -> Result<Option<&[u8]>, Stop> {
+        self.refill()?;
+        let start = std::mem::replace(&mut self.body, self.text.len());
+        if let Some(kept) = &mut self.kept {
+            kept.add(&self.text[start..]);
+        }
+        Ok((start < self.text.len()).then(|| &self.text[start..]))
+    }
+
+    /// Reads on where all was given out.
+    fn refill(&mut self) -> Result<(), Stop> {
         if self.body == self.text.len() {
             self.text.clear();
             self.header = 0;
@@ -91,8 +150,7 @@ impl<R: Read> Incoming<R> {
                 self.fill()?;
             }
         }
-        let start = std::mem::replace(&mut self.body, self.text.len());
-        Ok((start < self.text.len()).then(|| &self.text[start..]))
+        Ok(())
     }
 
     fn read_header(&mut self) -> Result<(), Stop> {
@@ -132,6 +190,25 @@ impl<R: Read> Incoming<R> {
             self.piece.resize(PIECE, 0);
         }
         Ok(())
+    }
+}
+
+/// Stands where a part of a message is missing.
+const LOST: &[u8] = b"\r\n[a part of the message is lost]\r\n";
+
+/// What is left of a body.
+struct Rest<'m, R>(&'m mut Incoming<R>);
+
+impl<R: Read> Read for Rest<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let incoming = &mut *self.0;
+        let failed = |stop: Stop| io::Error::other(stop.text().to_owned());
+        incoming.refill().map_err(failed)?;
+        let left = &incoming.text[incoming.body..];
+        let n = left.len().min(buf.len());
+        buf[..n].copy_from_slice(&left[..n]);
+        incoming.body += n;
+        Ok(n)
     }
 }
 

@@ -88,7 +88,7 @@ pub fn as_owner(
 fn become_owner(uid: u32) -> Done {
     let failed = |why: String| Stop::new(Class::OsErr, format!("become user {uid}: {why}"));
     let user = sys::user_by_uid(uid).ok_or_else(|| failed("no such user".to_owned()))?;
-    let groups = sys::groups_of(&user.name, user.gid).map_err(|e| failed(e.to_string()))?;
+    let groups = sys::login_groups(&user.name, user.gid).map_err(|e| failed(e.to_string()))?;
     sys::become_user(uid, user.gid, &groups).map_err(|e| failed(e.to_string()))
 }
 

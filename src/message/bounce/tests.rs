@@ -46,7 +46,13 @@ const ORIGINAL: &str = "Received: x\r\nSubject: hello\r\n folded\r\n\r\nbody\r\n
 
 fn made(notice: &Notice<'_>, original: &[u8]) -> String {
     let mut out = Vec::new();
-    write(notice, &mut &original[..], &mut out).unwrap();
+    write(
+        notice,
+        crate::sys::random().unwrap(),
+        &mut &original[..],
+        &mut out,
+    )
+    .unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(
         text.split("\r\n")
@@ -529,7 +535,7 @@ proptest! {
             ..notice(vec![hostile])
         };
         let mut out = Vec::new();
-        write(&report, &mut &original[..], &mut out).unwrap();
+        write(&report, crate::sys::random().unwrap(), &mut &original[..], &mut out).unwrap();
         let message = MessageParser::default().parse(&out).unwrap();
         prop_assert!(message.parts.len() >= 4);
         prop_assert_eq!(message.parts[2].content_type().unwrap().subtype(), Some("delivery-status"));

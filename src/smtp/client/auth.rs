@@ -2,7 +2,7 @@
 //! work out is a deferral, whatever the server calls it (CL-30): the password
 //! can be mended, the message cannot be sent again by those who sent it.
 
-use super::{Client, Expect, Stage, State, Verdict};
+use super::{Client, Expect, Said, Stage, State, Until, Verdict};
 use crate::smtp::command::Command;
 use crate::smtp::reply::{Enhanced, Reply};
 use crate::smtp::sasl::Mechanism;
@@ -44,7 +44,8 @@ impl Client {
         let Some(auth) = &self.settings.auth else {
             return;
         };
-        if self.log_in.done.is_some() {
+        let ends_before = self.settings.talk.until.is_some_and(|u| u < Until::Auth);
+        if ends_before || self.log_in.done.is_some() {
             return;
         }
         let private = auth.private || self.inside_tls;
@@ -105,11 +106,13 @@ impl Client {
     fn respond(&mut self, line: Result<crate::smtp::sasl::Secret, SaslError>) {
         match line {
             Ok(line) => {
+                self.settings.talk.tell(&Said::Sent("****"));
                 self.out.extend_from_slice(line.octets());
                 self.out.extend_from_slice(b"\r\n");
                 self.expect.push_back(Expect::Auth);
             }
             Err(why) => {
+                self.settings.talk.tell(&Said::Sent("*"));
                 self.log_in.why = Some(why);
                 self.out.extend_from_slice(b"*\r\n");
                 self.expect.push_back(Expect::AuthCancelled);

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::transaction::by_class;
-use super::{Client, Expect, Stage, State, TlsWish, Verdict};
+use super::{Client, Expect, Said, Stage, State, TlsWish, Until, Verdict};
 use crate::smtp::caps::Caps;
 use crate::smtp::command::Command;
 use crate::smtp::reply::{Enhanced, Reply};
@@ -23,7 +23,14 @@ impl Client {
             }
         };
         self.progress = now;
-        match self.expect.pop_front() {
+        self.settings.talk.tell(&Said::Heard(&reply));
+        let expect = self.expect.pop_front();
+        if expect.is_some()
+            && let Some(open) = self.open.front_mut()
+        {
+            open.owed = open.owed.saturating_sub(1);
+        }
+        match expect {
             None => self.unasked(reply),
             Some(Expect::Quit) => self.state = State::Closed,
             Some(expect) if reply.code == 421 => {
@@ -31,21 +38,32 @@ impl Client {
             }
             Some(expect) => self.take(expect, reply, input),
         }
+        if self.open.len() > 1 {
+            self.settle();
+        }
         true
     }
 
     fn take(&mut self, expect: Expect, reply: Reply, input: &mut &[u8]) {
         match (expect, reply.code / 100) {
-            (Expect::Greeting, 2) => self.hello(),
+            (Expect::Greeting, 2) => {
+                self.greeting = Some(reply);
+                self.hello();
+            }
             (Expect::Ehlo, 2) => {
                 self.caps = Caps::parse(&reply);
+                self.hello_reply = Some(reply);
                 self.said_hello();
             }
-            (Expect::Ehlo, 5) => {
+            (Expect::Ehlo, 5) if !self.settings.lmtp => {
                 let name = self.settings.hello.clone();
                 self.send(&Command::Helo(name), Expect::Helo);
             }
-            (Expect::Helo, 2) => self.said_hello(),
+            (Expect::Helo, 2) => {
+                self.hello_reply = Some(reply);
+                self.said_hello();
+            }
+            (Expect::Asked, 2 | 4 | 5) => self.asking.answered(reply),
             (Expect::StartTls, 2) => self.start_tls(input),
             (Expect::StartTls, 4 | 5) if self.settings.tls == TlsWish::IfOffered => {
                 self.tls_settled = true;
@@ -57,21 +75,35 @@ impl Client {
             (Expect::AuthCancelled, _) => self.auth_cancelled(),
             (Expect::Rset, 2) => {}
             (Expect::Greeting | Expect::Ehlo | Expect::Helo | Expect::Rset, 4 | 5) => {
+                self.surprised = true;
                 self.give_up(expect.stage(), Some(reply), PROTOCOL, "");
+            }
+            (Expect::Mail, 2) if self.settings.talk.ends_at(Until::Mail) => {
+                self.decide(expect.stage(), reply);
             }
             (Expect::Mail, 2) | (Expect::Chunk, 2) => {}
             (Expect::Rcpt(n), 2 | 4 | 5) => {
-                if let Some(open) = &mut self.open {
-                    open.rcpt_answered(n, reply);
+                let is_last = self.settings.talk.ends_at(Until::Rcpt);
+                if let Some(open) = self.open.front_mut() {
+                    open.rcpt_answered(n, reply, is_last);
                 }
             }
+            (Expect::Data, 3) if self.settings.talk.ends_at(Until::Data) => self.cut(reply),
             (Expect::Data, 3) => self.go_ahead(),
             (Expect::End, 2) => {
-                self.dirty = false;
+                // With another behind it, MAIL was said again already.
+                self.dirty = self.open.len() > 1;
                 self.decide(expect.stage(), reply);
             }
             (Expect::Mail | Expect::Data | Expect::Chunk | Expect::End, 4 | 5) => {
+                self.surprised = true;
                 self.decide(expect.stage(), reply);
+            }
+            (Expect::EndOf(n), 2 | 4 | 5) => {
+                self.dirty = false;
+                if let Some(open) = self.open.front_mut() {
+                    open.settle(n, by_class(Stage::EndOfData, reply));
+                }
             }
             _ => {
                 self.expect.push_front(expect);
@@ -116,22 +148,30 @@ impl Client {
     /// DATA may go on. With nobody to send to, an empty message ends what it
     /// began (RFC 2920 section 3.1).
     fn go_ahead(&mut self) {
-        let Some(open) = &mut self.open else { return };
-        if open.is_any_taken() {
-            self.state = State::Content;
-        } else {
-            std::mem::take(&mut open.encoder).finish(&mut self.out);
-            self.expect.push_back(Expect::End);
+        let Some(open) = self.open.back() else {
+            return;
+        };
+        match open.is_any_taken() {
+            true => self.state = State::Content,
+            false => self.end_content(),
         }
+    }
+
+    /// DATA was all that was asked for. No command can follow it but content, so
+    /// the connection ends here.
+    fn cut(&mut self, reply: Reply) {
+        self.decide(Stage::Data, reply);
+        let why = "cut before the content, as asked for";
+        self.fail(Stage::Data, None, Enhanced(4, 3, 0), why);
     }
 
     /// The same verdict for every recipient not settled.
     fn decide(&mut self, stage: Stage, reply: Reply) {
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open.front_mut() {
             open.settle_all(&by_class(stage, reply));
         }
         // After a refused chunk nothing more of this content is sent.
-        if self.state == State::Content {
+        if self.state == State::Content && self.open.len() == 1 {
             self.state = State::Busy;
         }
     }

@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
+use super::talk::{self, Said};
 use super::transaction::{self, Next};
-use super::{Client, Expect, Stage, State};
+use super::{Client, Expect, Stage, State, Until};
 use crate::smtp::command::{Command, CommandError};
 use crate::smtp::reply::Enhanced;
 
@@ -13,10 +14,18 @@ use crate::smtp::reply::Enhanced;
 pub(super) const WINDOW: usize = 100;
 pub(super) const OUTPUT_BOUND: usize = 16 * 1024;
 
+/// Octets that wait to be written, beyond which no further transaction is begun.
+pub(super) const STREAM_BOUND: usize = 64 * 1024;
+
 impl Client {
-    /// EHLO, first or again.
+    /// EHLO (LHLO, RFC 2033 section 4.1), first or again.
     pub(super) fn hello(&mut self) {
-        self.send(&Command::Ehlo(self.settings.hello.clone()), Expect::Ehlo);
+        let name = self.settings.hello.clone();
+        let hello = match self.settings.lmtp {
+            true => Command::Lhlo(name),
+            false => Command::Ehlo(name),
+        };
+        self.send(&hello, Expect::Ehlo);
     }
 
     /// Sends a command of which no part is from outside.
@@ -26,22 +35,64 @@ impl Client {
         }
     }
 
-    fn try_send(
+    pub(super) fn try_send(
         &mut self,
         command: &Command,
         utf8: bool,
         expect: Expect,
     ) -> Result<(), CommandError> {
+        let from = self.out.len();
         command.write(utf8, &mut self.out)?;
-        self.expect.push_back(expect);
+        let talk = &self.settings.talk;
+        match expect {
+            Expect::Mail => talk::add(&mut self.out, from, &talk.mail),
+            Expect::Rcpt(_) => talk::add(&mut self.out, from, &talk.rcpt),
+            _ => {}
+        }
+        if talk.trace.is_some() {
+            let line = String::from_utf8_lossy(self.out.get(from..).unwrap_or_default());
+            let shown = match command {
+                Command::Auth(mechanism, Some(_)) => &format!("AUTH {mechanism} ****"),
+                _ => line.trim_end(),
+            };
+            talk.tell(&Said::Sent(shown));
+        }
+        self.owe(expect);
         Ok(())
+    }
+
+    /// One more reply is owed to the transaction that is being sent.
+    pub(super) fn owe(&mut self, expect: Expect) {
+        if let Some(open) = self.open.back_mut() {
+            open.owed += 1;
+        }
+        self.expect.push_back(expect);
+    }
+
+    /// The final dot or the last chunk: one reply is owed for it, by LMTP one for
+    /// each recipient that was taken (RFC 2033 section 4.2).
+    pub(super) fn end_content(&mut self) {
+        let Some(open) = self.open.back_mut() else {
+            return;
+        };
+        std::mem::take(&mut open.encoder).finish(&mut self.out);
+        match self.settings.lmtp {
+            false => self.owe(Expect::End),
+            true => {
+                for n in open.taken() {
+                    self.owe(Expect::EndOf(n));
+                }
+            }
+        }
     }
 
     /// Sends what the open transaction has to send next: one command at a time,
     /// or a group of them where PIPELINING is on (CL-20).
     pub(super) fn pump(&mut self, now: Instant) {
         while self.state == State::Busy && self.has_room() {
-            let Some(open) = &mut self.open else { return };
+            let Some(open) = self.open.back_mut() else {
+                return;
+            };
             if self.expect.is_empty() {
                 self.progress = now;
             }
@@ -51,10 +102,16 @@ impl Client {
                     self.send(&Command::Rset, Expect::Rset);
                 }
                 Next::Mail => self.send_mail(),
+                Next::Rcpt(_) if self.settings.talk.ends_at(Until::Mail) => {
+                    open.next = Next::Replies;
+                }
                 Next::Rcpt(n) => self.send_rcpt(n),
+                Next::Content if self.settings.talk.ends_at(Until::Rcpt) => {
+                    open.next = Next::Replies;
+                }
                 Next::Content if open.is_settled() => open.next = Next::Replies,
                 Next::Content if open.encoder.is_chunked() => {
-                    if !self.expect.is_empty() {
+                    if !self.expect.is_empty() && !open.streamed {
                         return;
                     }
                     open.next = Next::Replies;
@@ -65,35 +122,37 @@ impl Client {
                     self.send(&Command::Data, Expect::Data);
                 }
                 Next::Replies => {
-                    if self.expect.is_empty() {
-                        self.settle();
-                    }
+                    self.settle();
                     return;
                 }
             }
         }
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let group = self.settings.pipelining && self.caps.pipelining;
         self.expect.is_empty()
             || (group && self.expect.len() < WINDOW && self.out.len() < OUTPUT_BOUND)
     }
 
     fn send_mail(&mut self) {
-        let Some(open) = &mut self.open else { return };
+        let Some(open) = self.open.back_mut() else {
+            return;
+        };
         open.next = Next::Rcpt(0);
         let (command, utf8) = (open.mail(&self.caps), open.utf8);
         self.dirty = true;
         if let Err(why) = self.try_send(&command, utf8, Expect::Mail)
-            && let Some(open) = &mut self.open
+            && let Some(open) = self.open.back_mut()
         {
             open.settle_all(&transaction::unwritable(&why, Stage::Mail));
         }
     }
 
     fn send_rcpt(&mut self, n: usize) {
-        let Some(open) = &mut self.open else { return };
+        let Some(open) = self.open.back_mut() else {
+            return;
+        };
         let Some(command) = open.rcpt(n, &self.caps) else {
             open.next = Next::Content;
             return;
@@ -101,7 +160,7 @@ impl Client {
         open.next = Next::Rcpt(n + 1);
         let utf8 = open.utf8;
         if let Err(why) = self.try_send(&command, utf8, Expect::Rcpt(n))
-            && let Some(open) = &mut self.open
+            && let Some(open) = self.open.back_mut()
         {
             open.settle(n, transaction::unwritable(&why, Stage::Rcpt));
         }

@@ -11,7 +11,9 @@ fn settings(chunking: bool) -> Settings {
         tls: TlsWish::No,
         pipelining: true,
         chunking,
+        lmtp: false,
         timeouts: Timeouts::default(),
+        talk: Talk::default(),
         auth: None,
     }
 }
@@ -28,13 +30,13 @@ fn message(recipients: usize) -> Message {
     }
 }
 
-fn said(client: &mut Client) -> String {
+pub(super) fn said(client: &mut Client) -> String {
     let said = String::from_utf8_lossy(client.output()).into_owned();
     client.written(said.len());
     said
 }
 
-fn ready(chunking: bool, now: Instant) -> Client {
+pub(super) fn ready(chunking: bool, now: Instant) -> Client {
     let mut client = Client::new(settings(chunking), now);
     let mut input = &b"220 mx\r\n250-mx\r\n250-CHUNKING\r\n250 PIPELINING\r\n"[..];
     assert_eq!(client.step(&mut input, now), Step::Ready);

@@ -50,31 +50,36 @@ pub(super) struct Open {
     settled: usize,
     taken: usize,
     pub(super) next: Next,
+    /// Replies owed to what was sent of it.
+    pub(super) owed: usize,
+    /// It goes out without waiting for replies.
+    pub(super) streamed: bool,
     pub(super) encoder: Encoder,
     /// SMTPUTF8 is used.
     pub(super) utf8: bool,
     /// The final dot, or the last chunk, was sent.
     pub(super) ended: bool,
+    /// Octets of content so far.
+    pub(super) written: u64,
 }
 
 impl Open {
-    pub(super) fn new(
-        message: Message,
-        caps: &Caps,
-        settings: &Settings,
-        dirty: bool,
-    ) -> Box<Open> {
+    /// `chunking`: BDAT where it is offered; a binary message goes no other way.
+    pub(super) fn new(message: Message, caps: &Caps, chunking: bool, reset: bool) -> Box<Open> {
         let slots = message.recipients.iter().map(|_| Slot::Waiting).collect();
         let binary = is_binary(&message);
-        let chunked = (settings.chunking || binary) && may_chunk(caps, settings);
+        let chunked = (chunking || binary) && caps.chunking && caps.pipelining;
         Box::new(Open {
             slots,
             settled: 0,
             taken: 0,
-            next: if dirty { Next::Rset } else { Next::Mail },
+            next: if reset { Next::Rset } else { Next::Mail },
+            owed: 0,
+            streamed: false,
             encoder: Encoder::new(chunked, binary),
             utf8: needs_utf8(&message) && caps.smtputf8,
             ended: false,
+            written: 0,
             message,
         })
     }
@@ -112,11 +117,11 @@ impl Open {
         Some(Command::Rcpt(ForwardPath::Mailbox(mailbox.clone()), params))
     }
 
-    /// RCPT was answered.
-    pub(super) fn rcpt_answered(&mut self, n: usize, reply: Reply) {
+    /// RCPT was answered; `is_last` where no content is to follow.
+    pub(super) fn rcpt_answered(&mut self, n: usize, reply: Reply, is_last: bool) {
         let more = reply.code == 452 || reply.code == 552;
         let split = more && is_about_number(&reply) && self.is_any_taken();
-        if reply.is_positive() {
+        if reply.is_positive() && !is_last {
             return self.set(n, Slot::Taken);
         }
         let mut outcome = by_class(Stage::Rcpt, reply);
@@ -160,6 +165,13 @@ impl Open {
         self.settled == self.slots.len()
     }
 
+    /// Numbers of the recipients that were taken and wait for the end.
+    pub(super) fn taken(&self) -> Vec<usize> {
+        let slots = self.slots.iter().enumerate();
+        let taken = slots.filter(|(_, slot)| matches!(slot, Slot::Taken));
+        taken.map(|(n, _)| n).collect()
+    }
+
     pub(super) fn is_any_taken(&self) -> bool {
         self.taken > 0
     }
@@ -193,7 +205,7 @@ fn is_about_number(reply: &Reply) -> bool {
 pub(super) fn by_class(stage: Stage, reply: Reply) -> Outcome {
     Outcome {
         verdict: match reply.code {
-            200..300 => Verdict::Accepted,
+            200..400 => Verdict::Accepted,
             500.. => Verdict::Refused,
             _ => Verdict::Deferred,
         },
@@ -208,7 +220,7 @@ pub(super) fn by_class(stage: Stage, reply: Reply) -> Outcome {
 /// The enhanced code of a reply, where it fits its class; else the plain one.
 pub(super) fn status(reply: &Reply) -> Enhanced {
     let class = match reply.code {
-        200..300 => 2,
+        200..400 => 2,
         500.. => 5,
         _ => 4,
     };

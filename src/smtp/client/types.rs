@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Talk;
 use crate::smtp::addr::{Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::{Enhanced, Reply};
@@ -53,7 +54,10 @@ pub struct Settings {
     /// Use BDAT where CHUNKING and PIPELINING are offered. Without it BDAT is
     /// used for BODY=BINARYMIME only.
     pub chunking: bool,
+    /// LMTP (RFC 2033): LHLO, and a reply for each recipient after the content.
+    pub lmtp: bool,
     pub timeouts: Timeouts,
+    pub talk: Talk,
     /// Log in before the first message; without success there is none.
     pub auth: Option<Auth>,
 }
