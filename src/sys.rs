@@ -220,6 +220,29 @@ const NO_GROUP: u32 = u32::MAX;
 const KEPT_VARIABLES: [&str; 6] = ["HOME", "USER", "LOGNAME", "NAME", "TERM", "NO_COLOR"];
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Makes `$body` what the C library calls as `main`, in place of Rust's own
+/// start-up: that reads `/proc/self/maps` and prepares a stack for a handler of
+/// overflows, which costs a program of a millisecond a thirtieth of it. What
+/// else it does, [`start`] does. Only for glibc, which hands the arguments to
+/// `std` by itself.
+#[macro_export]
+macro_rules! c_main {
+    ($body:path) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn main() -> core::ffi::c_int {
+            $crate::sys::run_main($body)
+        }
+    };
+}
+
+/// Runs a program's body and ends the process as [`std::process::exit`] does,
+/// with what is still in the buffer of standard output written. A panic, which
+/// must not cross into C, is exit status 70 (EX_SOFTWARE).
+pub fn run_main(body: fn() -> u8) -> ! {
+    let status = std::panic::catch_unwind(body).unwrap_or(70);
+    std::process::exit(i32::from(status))
+}
+
 /// First act of every program: /dev/null for closed descriptors 0-2, SIGPIPE
 /// and SIGXFSZ ignored (their write errors are handled), an inherited signal
 /// mask and alarm cleared, umask 077, and, where the program is setgid, the

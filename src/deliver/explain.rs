@@ -30,14 +30,15 @@ pub struct Explanation {
     pub problem: Option<(String, String)>,
 }
 
-/// Follows aliases and routes of one address. With `ask` the name service is
+/// Follows aliases and routes of one address, for mail from `sender`. With `ask` the name service is
 /// asked for hosts; without, nothing leaves this host. Builds its own runtime.
 pub fn explain_route(
     config: Config,
+    sender: &ReversePath,
     address: &Mailbox,
     ask: bool,
 ) -> Result<Vec<Explanation>, RunError> {
-    let envelope = envelope_of(address);
+    let envelope = envelope_of(sender, address);
     // First, for a user's file is read in a process of its own while there is one
     // thread. The caller has told what is wrong with the other files.
     let book = BookFiles::default().get(&config, |_| ());
@@ -67,9 +68,9 @@ pub fn explain_route(
     Ok(targets.into_iter().map(explain).collect())
 }
 
-fn envelope_of(address: &Mailbox) -> Envelope {
+fn envelope_of(sender: &ReversePath, address: &Mailbox) -> Envelope {
     Envelope {
-        sender: ReversePath::Null,
+        sender: sender.clone(),
         params: MailParams::default(),
         recipients: vec![Recipient {
             address: address.clone(),
@@ -103,7 +104,7 @@ async fn one(engine: &Engine, envelope: &Envelope, target: &Target, ask: bool) -
         explanation.problem = Some((status.to_string(), words.to_string()));
         return explanation;
     }
-    let (hop, because) = match hop::next(&engine.table, &target.to) {
+    let (hop, because) = match hop::next(&engine.table.for_sender(&envelope.sender), &target.to) {
         Ok(decided) => decided,
         Err((status, words)) => {
             explanation.problem = Some((status.to_string(), words));

@@ -254,14 +254,15 @@ impl Draft<'_> {
     }
 
     fn link(&self, name: &str) -> rustix::io::Result<()> {
-        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let new = &self.spool.new;
-        let follow = AtFlags::SYMLINK_FOLLOW;
-        match with_spool_group(|| rustix::fs::linkat(CWD, &path, new, name, follow)) {
-            // No /proc here: newer kernels let the opener link it directly.
-            Err(Errno::NOENT) => with_spool_group(|| {
-                rustix::fs::linkat(&self.file, "", new, name, AtFlags::EMPTY_PATH)
-            }),
+        let direct = AtFlags::EMPTY_PATH;
+        match with_spool_group(|| rustix::fs::linkat(&self.file, "", new, name, direct)) {
+            // Allowed since Linux 6.10 to who opened it, with the same rights.
+            Err(Errno::NOENT) => {
+                let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+                let follow = AtFlags::SYMLINK_FOLLOW;
+                with_spool_group(|| rustix::fs::linkat(CWD, &path, new, name, follow))
+            }
             other => other,
         }
     }
