@@ -75,6 +75,7 @@ events! {
     RUNNER_STOPPED Info "runner-stopped" ["mode" "delivered" "deferred" "failed"]
 
     NOT_CONFINED Warning "not-confined" ["error"]
+    FILTERED Warning "filtered" ["id" "result" "words"]
     REFUSED Warning "refused" ["client" "from" "to" "reply"]
     DEFERRED Warning "deferred"
         ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply" "again"]

@@ -45,6 +45,7 @@ fn rules(config: &Config) -> Result<RulesetCreated, RulesetError> {
         .create()?
         .add_rules(path_beneath_rules(READ, read))?
         .add_rules(path_beneath_rules(parents(config), read))?
+        .add_rules(path_beneath_rules(all_for_programs(config), read))?
         .add_rules(path_beneath_rules(["/dev", "/tmp"], devices()))?
         .add_rules(path_beneath_rules([&config.spool], all))?;
     Ok(ruleset)
@@ -67,6 +68,11 @@ fn parents(config: &Config) -> impl Iterator<Item = &Path> {
     .map(AsRef::as_ref)
     .chain(lists)
     .filter_map(Path::parent)
+}
+
+/// A filter may lie anywhere and read what it likes.
+fn all_for_programs(config: &Config) -> Option<&'static str> {
+    (!config.serve.filter.command.is_empty()).then_some("/")
 }
 
 /// Scratch files and /dev/null, for the programs that a worker starts.

@@ -8,6 +8,7 @@
 pub mod auth;
 pub mod confine;
 pub mod content;
+mod filter;
 pub mod identity;
 pub mod intake;
 pub mod link;
