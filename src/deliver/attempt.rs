@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::hop::{self, Hop, Local, Remote};
 use super::job::{Job, lock};
 use super::remote::{self, Batch, Stop};
-use super::{local, notice, result};
+use super::{local, metrics, notice, result};
 use crate::log;
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
@@ -159,6 +159,7 @@ impl<'s> Job<'_, 's> {
         }
         let mut progress = lock(&self.progress);
         for attempt in &attempts {
+            metrics::count(attempt, self.head.envelope.origin.time);
             match attempt.result {
                 Outcome::Delivered => log::sent(&self.in_log(attempt)),
                 Outcome::Failed => log::bounced(&self.in_log(attempt)),

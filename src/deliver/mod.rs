@@ -18,6 +18,7 @@ mod hosts;
 mod job;
 mod local;
 mod login;
+pub mod metrics;
 mod notice;
 mod now;
 mod parent;
@@ -280,6 +281,10 @@ fn run_here(
     let runtime = runtime()?;
     let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
+    if mode == Mode::Watch {
+        let _inside = runtime.enter();
+        metrics::listen(&config.queue.metrics, spool.path());
+    }
     let mut engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
     engine.wishes.talk.trace = trace;
     let summary = std::thread::scope(|threads| {
