@@ -279,7 +279,7 @@ fn module(file: &str) -> &str {
 /// What each module may name: the arrow rule at the head of src/lib.rs.
 fn may_use(module: &str) -> &'static [&'static str] {
     match module {
-        "class" | "sys" => &["class"],
+        "class" | "sys" | "program" => &["class"],
         "log" => &["class", "config", "sys"],
         "smtp" => &["class", "smtp"],
         "route" => &["class", "smtp", "route"],
@@ -290,11 +290,11 @@ fn may_use(module: &str) -> &'static [&'static str] {
             "class", "config", "log", "sys", "smtp", "route", "message", "spool",
         ],
         "deliver" | "serve" => &[
-            "class", "config", "log", "sys", "smtp", "route", "message", "spool", "net",
+            "class", "config", "log", "program", "sys", "smtp", "route", "message", "spool", "net",
         ],
         "cli" => &[
-            "class", "config", "log", "sys", "smtp", "route", "message", "spool", "net", "deliver",
-            "serve", "cli",
+            "class", "config", "log", "program", "sys", "smtp", "route", "message", "spool", "net",
+            "deliver", "serve", "cli",
         ],
         _ => &["cli"],
     }

@@ -118,9 +118,23 @@ complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l all -d 'Tr
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l trace -d 'Show each dialogue with a server on stderr, secrets masked'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -l no-progress -d 'No progress bar on long work'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand run" -s h -l help -d 'Print help'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l server -d 'To smtp://HOST, smtps:, submission:, lmtp:' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l account -d 'Use this account of the configuration' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l user -d 'Log in at --server; asks for the password' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l password-file -d 'The password is the first line of FILE' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l tls -d 'TLS: none, opportunistic, required, pinned' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l until -d 'End after ehlo, starttls, auth, mail, rcpt, data' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l ehlo -d 'Our name in EHLO' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l mail-param -d 'KEYWORD[=VALUE] for MAIL, offered or not' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l rcpt-param -d 'The same for RCPT' -r
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l spool -d 'Spool directory' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l json -d 'One JSON object a recipient'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l trace -d 'Show the dialogue on stderr, secrets masked'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l dry-run -d 'Tell who would get it how; send nothing'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l print -d 'With --dry-run: show the message itself'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l no-pipelining -d 'One command at a time'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l leave-deferred -d 'Deferred recipients are the caller\'s to queue: no failure of ours'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -l no-progress -d 'No progress bar on long work'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand deliver" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand hold" -l sender -d 'Only messages whose sender holds this text' -r

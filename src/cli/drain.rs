@@ -88,6 +88,23 @@ impl Runner {
         }
     }
 
+    /// Runs `smtp-queue` with these words and `input`; gives what it prints, and
+    /// its exit status where it ended by itself. Its stderr is ours.
+    pub fn ask(&self, words: &[&OsStr], input: OwnedFd) -> Result<(Vec<u8>, Option<u8>), Stop> {
+        let program = program(QUEUE).map_err(not_started)?;
+        let output = Command::new(&program)
+            .args(self.args(words))
+            .stdin(input)
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|e| not_started(format!("{}: {e}", program.display())))?;
+        let code = output
+            .status
+            .code()
+            .and_then(|code| u8::try_from(code).ok());
+        Ok((output.stdout, code))
+    }
+
     /// Becomes `smtp-queue` with these words, and with `input` where its verb
     /// reads any; comes back only when that fails.
     pub fn exec(&self, words: &[&OsStr], input: Option<OwnedFd>) -> Stop {

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 pub use bad::{Failed, return_to_sender};
 pub use caller::Caller;
 pub use incoming::{Incoming, Input, check_input};
-pub use now::private_copy;
+pub use now::{nameless, private_copy};
 pub use owner::{Tell, as_owner, tell_parent, with_owner};
 pub use rewriting::rewriting;
 

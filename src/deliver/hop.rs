@@ -58,8 +58,11 @@ pub struct Local {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum LocalKind {
-    /// The mailbox of a local part, as the transport's template has it.
-    User { transport: Transport, local: String },
+    /// A user's mailbox or program, as the transport has it.
+    User {
+        transport: Transport,
+        address: Mailbox,
+    },
     /// A file or, with a slash at its end, a Maildir of an alias.
     File(String),
     /// A program of an alias.
@@ -67,6 +70,11 @@ pub enum LocalKind {
 }
 
 impl Remote {
+    /// Streams of whole transactions are for servers that the administrator named.
+    pub fn may_stream(&self) -> bool {
+        matches!(self.place, Place::Host { lmtp: false, .. })
+    }
+
     /// LMTP is spoken there.
     pub fn is_lmtp(&self) -> bool {
         matches!(
@@ -146,11 +154,11 @@ fn by_transport(decision: &Decision<'_>, mailbox: &Mailbox) -> Result<Hop, (&'st
             lmtp: true,
         },
         Transport::LmtpSocket(path) => Place::Socket(path.into()),
-        Transport::Maildir(_) | Transport::Mbox(_) => {
+        Transport::Maildir(_) | Transport::Mbox(_) | Transport::Pipe(_) => {
             return Ok(Hop::Local(Local {
                 kind: LocalKind::User {
                     transport: decision.transport.clone(),
-                    local: mailbox.local.clone(),
+                    address: mailbox.clone(),
                 },
                 route: decision.transport.to_string(),
             }));

@@ -8,14 +8,19 @@
 //! claim.
 
 mod attempt;
+mod batch;
+mod board;
 mod content;
 mod expand;
 mod explain;
 mod finish;
+mod flow;
+mod forward;
 mod giveup;
 mod hop;
 mod hosts;
 mod job;
+mod line;
 mod local;
 mod login;
 pub mod metrics;
@@ -27,6 +32,7 @@ mod remote;
 mod result;
 mod schedule;
 mod wake;
+mod worker;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -38,7 +44,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::class::{Class, Classify};
-use crate::config::{self, Config};
+use crate::config::{self, Book, BookFiles, Config};
 use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
@@ -136,16 +142,6 @@ impl Classify for RunError {
     }
 }
 
-/// What a person who waits may want of the dialogues with servers.
-#[derive(Clone, Debug, Default)]
-pub struct Wishes {
-    pub talk: Talk,
-    /// A name for EHLO in the place of the configured one.
-    pub hello: Option<String>,
-    /// One command at a time.
-    pub no_pipelining: bool,
-}
-
 /// What all deliveries of a process share.
 #[derive(Debug)]
 struct Engine {
@@ -153,7 +149,7 @@ struct Engine {
     table: Table,
     /// Without `hold:` routes, for messages that were released.
     released: Table,
-    aliases: expand::AliasFiles,
+    book: BookFiles,
     resolver: Result<Resolver, String>,
     connector: Connector,
     logins: login::Logins,
@@ -162,7 +158,7 @@ struct Engine {
     stop: watch::Receiver<bool>,
     parent: Option<Arc<parent::Link>>,
     /// What whoever waits wants of each dialogue.
-    wishes: Wishes,
+    talk: Talk,
     notices: notice::Cap,
     /// The first message that the spool's own errors kept from being worked on.
     trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
@@ -186,7 +182,7 @@ impl Engine {
         Engine {
             table,
             released,
-            aliases: expand::AliasFiles::default(),
+            book: BookFiles::default(),
             resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
             connector: Connector::new(config.tls.ca_file.clone()),
             logins: login::Logins::default(),
@@ -194,7 +190,7 @@ impl Engine {
             runtime,
             stop,
             parent,
-            wishes: Wishes::default(),
+            talk: Talk::default(),
             notices: notice::Cap::default(),
             trouble: Mutex::default(),
             config,
@@ -219,14 +215,30 @@ impl Engine {
     }
 
     fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, String> {
-        let aliases = self.aliases.get(&self.config);
-        expand::targets(&self.config, &self.table, &aliases, envelope)
+        let mut forward = |name: &str| forward::targets(&self.config, forward::Reader::Own, name);
+        expand::targets(&self.book(), envelope, &mut forward)
+    }
+
+    fn book(&self) -> Arc<Book> {
+        self.book
+            .get(&self.config, |error| log::config_error(error))
     }
 
     /// Is this the name of this host (MX-08)?
     fn is_self(&self, host: &str) -> bool {
         host.trim_end_matches('.')
             .eq_ignore_ascii_case(&self.config.hostname)
+    }
+
+    /// Does `work` with the sockets and clocks of the runtime that outlives any
+    /// worker's: the resolver's connections are for all.
+    async fn shared<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        std::future::poll_fn(|cx| {
+            let _inside = self.runtime.enter();
+            work.as_mut().poll(cx)
+        })
+        .await
     }
 
     /// Ends when the run is told to end.
@@ -244,6 +256,23 @@ fn runtime() -> Result<Runtime, RunError> {
         .enable_all()
         .build()
         .map_err(|e| RunError::System("starting the runtime", e))
+}
+
+/// The runtime that a connection lives on.
+enum Home<'r> {
+    /// Of all the process: driven by its own threads.
+    Shared(&'r Handle),
+    /// A worker's: driven while that waits.
+    Own(&'r Runtime),
+}
+
+impl Home<'_> {
+    fn block_on<F: Future>(&self, work: F) -> F::Output {
+        match self {
+            Home::Shared(handle) => handle.block_on(work),
+            Home::Own(runtime) => runtime.block_on(work),
+        }
+    }
 }
 
 /// Runs the queue; builds the runtime itself. Blocks until the run is over.
@@ -286,9 +315,10 @@ fn run_here(
         metrics::listen(&config.queue.metrics, spool.path());
     }
     let mut engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
-    engine.wishes.talk.trace = trace;
+    engine.talk.trace = trace;
+    let board = board::Board::default();
     let summary = std::thread::scope(|threads| {
-        runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
+        runtime.block_on(schedule::run(&engine, spool, &board, mode, threads, stop))
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     match &summary {

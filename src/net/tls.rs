@@ -19,6 +19,7 @@ use tokio_openssl::SslStream;
 use crate::class::{Class, Classify};
 
 mod client;
+mod roots;
 mod words;
 
 pub(super) use client::Session;

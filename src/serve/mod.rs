@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod content;
+mod filter;
 pub mod identity;
 pub mod intake;
 pub mod listen;
@@ -15,3 +16,4 @@ pub mod policy;
 pub mod service;
 pub mod session;
 pub mod slots;
+mod verify;

@@ -129,10 +129,8 @@ impl<H: Handler> Dialogue<H> {
                     // A blocking call costs a change of threads: only where
                     // files or the user database are read.
                     let answer = match question {
-                        Ask::Mail(..) | Ask::Rcpt(..) | Ask::End(_) | Ask::Auth(_) => {
-                            blocking(files, || ask(handler, &question)).await
-                        }
-                        Ask::Vrfy(_) | Ask::Expn(_) | Ask::Data => ask(handler, &question),
+                        Ask::Data => ask(handler, &question),
+                        _ => blocking(files, || ask(handler, &question)).await,
                     };
                     let answer = match answer {
                         Some(answer) => answer,

@@ -25,6 +25,25 @@ pub struct Target {
     /// Address of the list whose `owner-` alias is the sender of this copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The user whose `.forward` named this program or file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Status and words where the address was nobody's when it was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+impl Target {
+    /// A recipient that stands for itself.
+    pub fn plain(recipient: u32, to: String) -> Target {
+        Target {
+            recipient,
+            to,
+            owner: None,
+            user: None,
+            refused: None,
+        }
+    }
 }
 
 /// What an attempt came to.
@@ -175,7 +194,7 @@ pub(super) fn is_identity(targets: &[Target], head: &Head) -> bool {
             .zip(recipients)
             .enumerate()
             .all(|(i, (t, r))| {
-                t.recipient as usize == i && t.owner.is_none() && t.to == r.address.to_string()
+                u32::try_from(i).is_ok_and(|i| *t == Target::plain(i, r.address.to_string()))
             })
 }
 

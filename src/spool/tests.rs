@@ -94,11 +94,7 @@ fn attempt(target: u32, result: Outcome) -> Attempt {
 }
 
 fn target(recipient: u32, to: &str) -> Target {
-    Target {
-        recipient,
-        to: to.to_owned(),
-        owner: None,
-    }
+    Target::plain(recipient, to.to_owned())
 }
 
 fn content(claim: &Claim<'_>) -> std::io::Result<Vec<u8>> {

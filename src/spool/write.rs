@@ -85,10 +85,17 @@ impl Spool {
         self.begin(id, envelope, true).map(Some)
     }
 
-    /// The same with the id that a message has already (import). No other of that
+    /// The same with the id that a message has already. No other of that
     /// id may be in the queue: the caller looked.
     pub fn draft_as(&self, id: Id, envelope: &Envelope) -> Result<Draft<'_>> {
         self.begin(id, envelope, true)
+    }
+
+    /// As on a file system without nameless files.
+    #[cfg(test)]
+    pub fn named_draft(&self, envelope: &Envelope) -> Result<Draft<'_>> {
+        let id = Id::generate().map_err(|e| SpoolError::io("get random octets", e))?;
+        self.begin(id, envelope, false)
     }
 
     /// `nameless`: with O_TMPFILE, where it can be had.
@@ -167,6 +174,29 @@ impl Draft<'_> {
         self.content.length
     }
 
+    /// What was written so far, from its begin.
+    pub fn content(&mut self) -> io::Result<impl io::Read + use<>> {
+        if !self.buffer.is_empty() {
+            self.flush_buffer()?;
+        }
+        Ok(Written {
+            file: self.file.try_clone()?,
+            at: self.head_length,
+        })
+    }
+
+    /// An empty draft of the same id, to take this one's place. One of the two may
+    /// be committed.
+    pub fn second(&mut self, envelope: &Envelope) -> Result<Self> {
+        if let Some(tmp) = &mut self.tmp {
+            let (root, aside) = (&self.spool.root, format!("{}-1", tmp.path));
+            with_spool_group(|| rustix::fs::renameat(root, &tmp.path, root, &aside))
+                .map_err(|e| self.spool.failed("rename a draft in", e))?;
+            tmp.path = aside;
+        }
+        self.spool.begin(self.id, envelope, self.tmp.is_none())
+    }
+
     /// Makes it durable: when this returns Ok the message is on stable storage,
     /// file and directory. After an error it is not there.
     pub fn commit(mut self) -> Result<Id> {
@@ -239,14 +269,15 @@ impl Draft<'_> {
     }
 
     fn link(&self, name: &str) -> rustix::io::Result<()> {
-        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let new = &self.spool.new;
-        let follow = AtFlags::SYMLINK_FOLLOW;
-        match with_spool_group(|| rustix::fs::linkat(CWD, &path, new, name, follow)) {
-            // No /proc here: newer kernels let the opener link it directly.
-            Err(Errno::NOENT) => with_spool_group(|| {
-                rustix::fs::linkat(&self.file, "", new, name, AtFlags::EMPTY_PATH)
-            }),
+        let direct = AtFlags::EMPTY_PATH;
+        match with_spool_group(|| rustix::fs::linkat(&self.file, "", new, name, direct)) {
+            // Allowed since Linux 6.10 to who opened it, with the same rights.
+            Err(Errno::NOENT) => {
+                let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+                let follow = AtFlags::SYMLINK_FOLLOW;
+                with_spool_group(|| rustix::fs::linkat(CWD, &path, new, name, follow))
+            }
             other => other,
         }
     }
@@ -320,6 +351,20 @@ impl Write for Draft<'_> {
     /// Nothing to do: what counts is the commit.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Reads a draft's content back.
+struct Written {
+    file: File,
+    at: u64,
+}
+
+impl io::Read for Written {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(buf, self.at)?;
+        self.at = self.at.saturating_add(n as u64);
+        Ok(n)
     }
 }
 

@@ -9,6 +9,7 @@ mod dns;
 #[path = "../deliver/smtp.rs"]
 mod smtp;
 
+mod compose;
 mod crash;
 mod doctor;
 mod faults;
@@ -26,4 +27,5 @@ mod sendmail;
 mod setgid;
 mod stream;
 mod submit;
+mod talk;
 mod verify;

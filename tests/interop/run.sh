@@ -8,7 +8,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd); top=$(cd "$here/../.." && pwd)
 BUILD=$(cd "$1" && pwd) || exit 66; shift
 SMOKE='smtp-source smtp-sink swaks bsd-mailx openssl python cron'
-ALL="$SMOKE mutt maildir-readers s-nail git-send-email php aiosmtpd postfix"
+ALL="$SMOKE smtp-send mutt maildir-readers s-nail git-send-email php aiosmtpd postfix"
 case ${1:-all} in smoke) cases=$SMOKE ;; all) cases=$ALL ;; *) cases=$* ;; esac
 
 # python3 by its path: what the search path of root has may be closed to others.

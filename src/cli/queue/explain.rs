@@ -93,11 +93,7 @@ fn recipient_story(
     let own = head.envelope.recipients[number as usize]
         .address
         .to_string();
-    let identity = [crate::spool::Target {
-        recipient: number,
-        to: own.clone(),
-        owner: None,
-    }];
+    let identity = [crate::spool::Target::plain(number, own.clone())];
     let (first, targets) = match &state.targets {
         Some(targets) => (0, targets.as_slice()),
         None => (number, identity.as_slice()),
@@ -305,16 +301,8 @@ mod tests {
         let head = spool.head(&spool.find(id.as_str()).unwrap()).unwrap();
         let state = State {
             targets: Some(vec![
-                Target {
-                    recipient: 0,
-                    to: "c@y.example".into(),
-                    owner: None,
-                },
-                Target {
-                    recipient: 0,
-                    to: "d@y.example".into(),
-                    owner: None,
-                },
+                Target::plain(0, "c@y.example".into()),
+                Target::plain(0, "d@y.example".into()),
             ]),
             ..State::default()
         };

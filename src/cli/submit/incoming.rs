@@ -49,6 +49,8 @@ impl Read for Input {
 /// A message being read.
 pub struct Incoming<R> {
     from: R,
+    /// What `from` is called in errors.
+    what: &'static str,
     ends: LineEnds,
     piece: Vec<u8>,
     /// Converted and not yet given out: the header with what was read behind it.
@@ -84,8 +86,14 @@ impl Kept {
 impl<R: Read> Incoming<R> {
     /// Reads up to the end of the header.
     pub fn open(from: R, dot_ends: bool) -> Result<Incoming<R>, Stop> {
+        Incoming::of(from, "standard input", dot_ends)
+    }
+
+    /// The same of something else than standard input.
+    pub fn of(from: R, what: &'static str, dot_ends: bool) -> Result<Incoming<R>, Stop> {
         let mut incoming = Incoming {
             from,
+            what,
             ends: LineEnds::new(dot_ends),
             piece: vec![0; FIRST_PIECE],
             text: Vec::new(),
@@ -176,7 +184,7 @@ impl<R: Read> Incoming<R> {
         let n = match self.from.read(&mut self.piece) {
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(e) => return Err(Stop::new(Class::NoInput, format!("standard input: {e}"))),
+            Err(e) => return Err(Stop::new(Class::NoInput, format!("{}: {e}", self.what))),
         };
         if n == 0 {
             self.ended = true;

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use crate::message::header;
+use crate::message::lf::LfReader;
 
 /// Read at once.
 const PIECE: usize = 64 * 1024;
@@ -40,10 +41,17 @@ impl Quote for Mboxrd {
     }
 }
 
+/// The message was delivered to this address before: an error of reading it (R5).
+#[derive(Debug, thiserror::Error)]
+#[error("mail for {0} is in a loop: it was delivered to that address before")]
+pub struct Loop(String);
+
 /// A message of the spool (CRLF) with LF line ends and without its Return-Path
 /// fields, which only final delivery may write (SV-55).
 pub struct Letter<'m, Q> {
-    message: &'m mut dyn Read,
+    message: LfReader<'m>,
+    /// What no Delivered-To field may hold.
+    delivered_to: &'m str,
     lines: Lines<Q>,
     /// Octets of `lines.out` that were handed on.
     given: usize,
@@ -58,9 +66,10 @@ enum At {
 }
 
 impl<'m, Q: Quote> Letter<'m, Q> {
-    pub fn new(message: &'m mut dyn Read, quote: Q) -> Self {
+    pub fn new(message: &'m mut dyn Read, quote: Q, delivered_to: &'m str) -> Self {
         Letter {
-            message,
+            message: LfReader::new(message),
+            delivered_to,
             lines: Lines::new(quote),
             given: 0,
             at: At::Header,
@@ -83,6 +92,9 @@ impl<'m, Q: Quote> Letter<'m, Q> {
         };
         let (fields, rest) = head.split_at_checked(end).unwrap_or((&head, &[]));
         for field in header::fields(fields) {
+            if field.is("Delivered-To") && self.is_ours(field.value) {
+                return Err(io::Error::other(Loop(self.delivered_to.to_owned())));
+            }
             if !field.is("Return-Path") {
                 self.lines.write(field.raw);
             }
@@ -90,6 +102,11 @@ impl<'m, Q: Quote> Letter<'m, Q> {
         self.lines.write(rest);
         self.at = At::Body;
         Ok(())
+    }
+
+    fn is_ours(&self, value: &[u8]) -> bool {
+        let value = value.trim_ascii();
+        !value.is_empty() && value.eq_ignore_ascii_case(self.delivered_to.as_bytes())
     }
 
     fn body(&mut self) -> io::Result<()> {
@@ -126,14 +143,13 @@ impl<Q: Quote> Read for Letter<'_, Q> {
 /// Longest run of `>` that is still seen as quoting.
 const LOOK: usize = 256;
 
-/// Turns CRLF into LF, line by line, in pieces cut anywhere.
+/// Quotes LF lines that come in pieces cut anywhere.
 struct Lines<Q> {
     out: Vec<u8>,
     quote: Q,
     /// The begin of a line, held until it is known whether it is quoted.
     start: Vec<u8>,
     at_start: bool,
-    cr: bool,
 }
 
 impl<Q: Quote> Lines<Q> {
@@ -143,35 +159,27 @@ impl<Q: Quote> Lines<Q> {
             quote,
             start: Vec::new(),
             at_start: true,
-            cr: false,
         }
     }
 
     fn write(&mut self, octets: &[u8]) {
+        if !Q::LOOKS {
+            return self.out.extend_from_slice(octets);
+        }
         for line in octets.split_inclusive(|b| *b == b'\n') {
-            let (text, ends) = match line.strip_suffix(b"\n") {
-                Some(text) => (text, true),
-                None => (line, false),
-            };
-            if std::mem::take(&mut self.cr) && !(ends && text.is_empty()) {
-                self.text(b"\r");
-            }
-            let (text, cr) = match text.strip_suffix(b"\r") {
-                Some(text) => (text, true),
-                None => (text, false),
-            };
-            self.text(text);
-            match ends {
-                true => self.end_line(),
-                false => self.cr = cr,
+            match line.strip_suffix(b"\n") {
+                Some(text) => {
+                    self.text(text);
+                    self.end_line();
+                }
+                None => self.text(line),
             }
         }
     }
 
     fn text(&mut self, text: &[u8]) {
-        if !(Q::LOOKS && self.at_start) {
-            self.out.extend_from_slice(text);
-            return;
+        if !self.at_start {
+            return self.out.extend_from_slice(text);
         }
         self.start.extend_from_slice(text);
         if self.start.len() >= LOOK {
@@ -188,7 +196,7 @@ impl<Q: Quote> Lines<Q> {
     }
 
     fn end_line(&mut self) {
-        if Q::LOOKS && self.at_start {
+        if self.at_start {
             self.release();
         }
         self.at_start = true;
@@ -197,9 +205,6 @@ impl<Q: Quote> Lines<Q> {
 
     /// A message in an mbox ends with a line end.
     fn finish(&mut self) {
-        if std::mem::take(&mut self.cr) {
-            self.text(b"\r");
-        }
         if Q::LOOKS && (!self.start.is_empty() || !self.at_start) {
             self.end_line();
         }
@@ -214,7 +219,7 @@ mod tests {
     fn mailbox<Q: Quote>(message: &[u8], quote: Q) -> String {
         let mut out = String::new();
         let mut message = message;
-        Letter::new(&mut message, quote)
+        Letter::new(&mut message, quote, "me@here.example")
             .read_to_string(&mut out)
             .unwrap();
         out
@@ -230,6 +235,20 @@ mod tests {
             mailbox(message, Mboxrd),
             "From: a@b\n\n>From me\n>>From you\n"
         );
+    }
+
+    #[test]
+    fn r5_what_was_delivered_here_before_is_a_loop() {
+        let again = |field: &str| {
+            let message = format!("{field}\r\n\r\nDelivered-To: me@here.example\r\n");
+            let mut message = message.as_bytes();
+            let read = Letter::new(&mut message, Plain, "me@here.example")
+                .read_to_string(&mut String::new());
+            read.is_err_and(|e| e.get_ref().is_some_and(|e| e.is::<Loop>()))
+        };
+        assert!(again("delivered-to:  Me@Here.Example "));
+        assert!(!again("Delivered-To: you@here.example"));
+        assert!(!again("X-Delivered-To: me@here.example"));
     }
 
     #[test]
@@ -262,7 +281,7 @@ mod tests {
             let message = format!("A: b\r\n\r\n{body}\r\n");
             let mut out = String::new();
             let mut cut = Cut(message.as_bytes(), size);
-            Letter::new(&mut cut, Mboxrd).read_to_string(&mut out).unwrap();
+            Letter::new(&mut cut, Mboxrd, "").read_to_string(&mut out).unwrap();
             prop_assert_eq!(out, mailbox(message.as_bytes(), Mboxrd));
         }
     }
