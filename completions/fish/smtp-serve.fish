@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_smtp_serve_global_optspecs
-    string join \n listen= stdin relay-from= hostname= tls-certificate= tls-key= spool= config= h/help V/version
+    string join \n listen= stdin role= relay-from= hostname= tls-certificate= tls-key= spool= config= h/help V/version
 end
 
 function __fish_smtp_serve_needs_command
@@ -25,6 +25,7 @@ function __fish_smtp_serve_using_subcommand
 end
 
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l listen -d 'Listen here: HOST:PORT, ROLE://HOST:PORT or ROLE:/PATH; may be repeated' -r
+complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l role -d 'What an inherited socket is for; else its name or port says it' -r
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l relay-from -d 'Networks that may send to anybody' -r
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l hostname -d 'Name in the greeting' -r
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l tls-certificate -d 'Certificate chain, PEM' -r -F

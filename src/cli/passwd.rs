@@ -20,7 +20,7 @@ const DEFAULT: &str = "/etc/smtputils/users";
 const LONGEST: u64 = 1024;
 
 /// Sets the password of a user who may log in; adds the user where it is new
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Options {
     /// The user
     #[arg(required_unless_present = "list", value_name = "USER")]

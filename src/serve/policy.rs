@@ -103,6 +103,11 @@ impl Policy {
         }
     }
 
+    /// Does judging this recipient look users up, which may block?
+    pub fn asks_users(&self, client: &Client, path: &ForwardPath) -> bool {
+        self.book().is_ours(&self.mailbox(client, path))
+    }
+
     /// Judges one recipient (R1, R4, SV-33, SV-34). Looks users up: may block.
     pub fn rcpt(&self, client: &Client, path: &ForwardPath) -> Verdict {
         let mailbox = self.mailbox(client, path);
@@ -155,7 +160,7 @@ impl Policy {
     fn may_ask(&self, client: &Client) -> bool {
         let networks = &self.config.serve.vrfy_from;
         let listed = |a| networks.iter().any(|network| network.contains(a));
-        client.address.is_none_or(listed)
+        client.user.is_some() || client.address.is_none_or(listed)
     }
 
     /// The answer to VRFY; `None`: nothing is told.
