@@ -31,7 +31,7 @@ fn sv_03_a_host_that_takes_no_mail_says_so() {
         "EHLO c.example",
         "MAIL FROM:<>",
         "NOOP",
-        "BDAT 4 LAST\r\nabcd",
+        "BDAT 6 LAST\r\nabcd",
     ] {
         client.expect(command, "503 5.5.1");
     }
