@@ -26,7 +26,7 @@ _smtp__serve() {
 
     case "${cmd}" in
         smtp__serve)
-            opts="-h -V --listen --stdin --role --relay-from --hostname --tls-certificate --tls-key --spool --config --help --version passwd"
+            opts="-h -V --listen --stdin --role --json --relay-from --hostname --tls-certificate --tls-key --spool --config --help --version passwd"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_smtp_serve_global_optspecs
-    string join \n listen= stdin role= relay-from= hostname= tls-certificate= tls-key= spool= config= h/help V/version
+    string join \n listen= stdin role= json relay-from= hostname= tls-certificate= tls-key= spool= config= h/help V/version
 end
 
 function __fish_smtp_serve_needs_command
@@ -33,6 +33,7 @@ complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l tls-key -d 'Key o
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l spool -d 'The spool' -r -F
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l config -d 'Configuration file' -r -F
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l stdin -d 'Serve one session on standard input and output'
+complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -l json -d 'Write the log as JSON'
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -s h -l help -d 'Print help'
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -s V -l version -d 'Print version'
 complete -c smtp-serve -n "__fish_smtp_serve_needs_command" -f -a "passwd" -d 'Sets the password of a user who may log in; adds the user where it is new'

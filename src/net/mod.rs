@@ -5,5 +5,6 @@ pub mod conn;
 pub mod dns;
 pub mod drive;
 pub mod lookup;
+pub mod proxy;
 pub mod stdio;
 pub mod tls;
