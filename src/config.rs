@@ -24,7 +24,7 @@ use crate::route::transport::{TlsPolicy, Transport};
 
 pub use aliases::{load_aliases, load_aliases_from};
 pub use host::user_spool;
-pub use keys::{KEYS, Key};
+pub use keys::{KEYS, Key, server as parse_server};
 pub use queue::{Notices, Queue};
 pub use value::{duration_text, parse_duration, parse_size};
 

@@ -7,6 +7,7 @@
 
 pub mod drain;
 pub mod human;
+pub mod lines;
 pub mod mx;
 pub mod output;
 pub mod queue;
@@ -183,6 +184,16 @@ impl<'a> Worst<'a> {
 /// Clap prints its help then, as an error.
 const NO_COMMAND: clap::error::ErrorKind =
     clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+
+/// A name server on the command line, as in the configuration.
+fn server(text: &str) -> Result<std::net::SocketAddr, String> {
+    crate::config::parse_server(text)
+}
+
+/// A length of time, as in the configuration: `30s`, `5m`.
+fn time(text: &str) -> Result<std::time::Duration, String> {
+    crate::config::parse_duration(text).ok_or_else(|| "expected a time like 30s or 5m".to_owned())
+}
 
 /// Parses the arguments with clap. A wrong command line is one line and status
 /// 64, not clap's paragraph and 2.

@@ -4,6 +4,7 @@
 pub mod conn;
 pub mod dns;
 pub mod drive;
+pub mod kept;
 pub mod lookup;
 pub mod stdio;
 pub mod tls;
