@@ -4,6 +4,7 @@
 //! over it; `--config` or `SMTPUTILS_CONFIG` instead of both. An unknown key is an
 //! error with line, column and the nearest known name.
 
+mod access;
 mod aliases;
 mod file;
 mod host;
@@ -14,11 +15,13 @@ mod value;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::class::{Class, Classify};
 use crate::route::network::Network;
 use crate::route::retry::Schedule;
+use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
@@ -55,6 +58,12 @@ pub struct Config {
     /// The smarthost's TLS policy, set or not set apart from it.
     pub smarthost_tls: TlsPolicy,
     pub routes: Vec<Route>,
+    /// Next hops by name or by the sender, `[account.NAME]`.
+    pub accounts: Vec<Account>,
+    /// How local submissions are rewritten.
+    pub rewrite: Rules,
+    /// Who may give another envelope sender than the own address; empty: all.
+    pub trusted_users: Vec<String>,
     /// As whom administrators' `|program` and `/file` run, and mail to root is delivered.
     pub default_user: String,
     /// As whom server and runner work when started as root.
@@ -72,6 +81,8 @@ pub struct Config {
     pub queue: Queue,
     /// Print `Total requests:` in `mailq`.
     pub mailq_total: bool,
+    /// Addresses of other users' mail are not shown in `mailq`.
+    pub mailq_private: bool,
     pub log: LogTo,
     pub dns: Dns,
     pub delivery: Delivery,
@@ -80,6 +91,19 @@ pub struct Config {
     /// Settings of the files and the command line, with their places.
     set: Vec<(String, String)>,
 }
+
+/// An `[account.NAME]`: where mail of some senders goes, and how to log in there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    pub name: String,
+    /// `matches` are patterns of senders (`account.from`).
+    pub route: Route,
+    /// The first address among them: the sender where none is given.
+    pub from: Option<String>,
+}
+
+/// The account that is used where no other is, in place of `smarthost`.
+pub const DEFAULT_ACCOUNT: &str = "default";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogTo {
@@ -192,12 +216,29 @@ impl Config {
             local_domains: keys.collect(),
             local: self.local.clone(),
             routes: self.routes.clone(),
-            default: self.smarthost.clone().unwrap_or(Route {
-                matches: vec!["*".to_owned()],
-                transport: Transport::Mx,
-                tls: TlsPolicy::Opportunistic,
-            }),
+            default: self.default_route(),
+            accounts: self
+                .accounts
+                .iter()
+                .map(|account| (account.name.clone(), account.route.clone()))
+                .collect(),
+            account: None,
         }
+    }
+
+    /// An account by its name.
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+
+    fn default_route(&self) -> Route {
+        let account = self.account(DEFAULT_ACCOUNT).map(|a| a.route.clone());
+        self.smarthost.clone().or(account).unwrap_or(Route {
+            matches: vec!["*".to_owned()],
+            transport: Transport::Mx,
+            tls: TlsPolicy::Opportunistic,
+            access: Arc::default(),
+        })
     }
 }
 
@@ -216,6 +257,9 @@ impl Default for Config {
             smarthost: None,
             smarthost_tls: TlsPolicy::Opportunistic,
             routes: Vec::new(),
+            accounts: Vec::new(),
+            rewrite: Rules::default(),
+            trusted_users: Vec::new(),
             default_user: "nobody".to_owned(),
             service_user: "smtputils".to_owned(),
             message_size: 50 << 20,
@@ -226,6 +270,7 @@ impl Default for Config {
             notices: Notices::default(),
             queue: Queue::default(),
             mailq_total: true,
+            mailq_private: false,
             log: LogTo::Auto,
             dns: Dns::default(),
             delivery: Delivery::default(),

@@ -50,6 +50,14 @@ impl Stop {
         Stop::new(Class::Usage, text)
     }
 
+    /// What went wrong, in words.
+    pub fn text(&self) -> &str {
+        match self {
+            Stop::Failed(_, text) => text,
+            _ => "it failed",
+        }
+    }
+
     /// Text shown before an error: `smtp-queue hold: ID: ...`.
     pub fn about(self, what: &str) -> Stop {
         match self {

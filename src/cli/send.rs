@@ -73,8 +73,10 @@ pub fn main(args: Vec<OsString>) -> Done {
     let runner = Runner::new(&config.spool, options.config.as_deref());
     if options.now {
         let mut message = Incoming::open(Input, false)?;
-        let file = submit::private_copy(&config, &caller, &plan, &mut message)?;
-        return Err(runner.exec(&["deliver".as_ref()], Some(file.into())));
+        return match submit::private_copy(&config, &caller, &plan, &mut message)? {
+            Some(file) => Err(runner.exec(&["deliver".as_ref()], Some(file.into()))),
+            None => Ok(()),
+        };
     }
     // A person at a terminal hears nothing of what went well, either.
     log::open_quiet(config.log, NAME);
@@ -85,13 +87,14 @@ pub fn main(args: Vec<OsString>) -> Done {
         }
     };
     submit::with_owner(&spool, &wake, |tell| {
-        let id = take(&config, &spool, &caller, plan)?;
-        tell.committed(Some(id));
+        if let Some(id) = take(&config, &spool, &caller, plan)? {
+            tell.committed(Some(id));
+        }
         Ok(())
     })
 }
 
-fn take(config: &Config, spool: &Spool, caller: &Caller, plan: Plan) -> Result<Id, Stop> {
+fn take(config: &Config, spool: &Spool, caller: &Caller, plan: Plan) -> Result<Option<Id>, Stop> {
     let mut message = Incoming::open(Input, false)?;
     match submit::submit(config, spool, caller, plan, &mut message) {
         Ok(done) => Ok(done.id),
@@ -108,7 +111,6 @@ fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
     {
         submit::check_text(word)?;
     }
-    let (recipients, bad) = submit::read_addresses(&words, &config.origin);
     let sender = options.from.as_deref().map(|word| {
         match submit::read_sender(word.as_bytes(), &config.origin)? {
             (path, false) => Ok(path),
@@ -117,8 +119,7 @@ fn plan(options: &Options, config: &Config) -> Result<Plan, Stop> {
     });
     Ok(Plan {
         sender: sender.transpose()?,
-        recipients,
-        bad,
+        recipients: words.iter().map(|word| word.to_vec()).collect(),
         header_recipients: options.header_recipients,
         despite_bad: false,
         gateway: false,

@@ -6,8 +6,8 @@ mod caller;
 mod incoming;
 mod now;
 mod owner;
+mod rewriting;
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -19,11 +19,14 @@ pub use caller::Caller;
 pub use incoming::{Incoming, Input, check_input};
 pub use now::private_copy;
 pub use owner::{Tell, as_owner, tell_parent, with_owner};
+pub use rewriting::rewriting;
 
 use super::Stop;
 use crate::class::Class;
 use crate::config::Config;
-use crate::message::{header, submit, trace};
+use crate::message::addrlist::Names;
+use crate::message::rewrite::Rewrite;
+use crate::message::{addrlist, header, submit, trace};
 use crate::smtp::addr::{AddrError, Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, Notify, RcptParams};
 use crate::spool::{Envelope, Id, Origin, Recipient, Spool};
@@ -40,9 +43,8 @@ pub const MAX_HOPS: usize = 100;
 pub struct Plan {
     /// `None`: the caller's own address.
     pub sender: Option<ReversePath>,
-    /// From the arguments: addresses, and what could not be read as one.
-    pub recipients: Vec<Mailbox>,
-    pub bad: Vec<(String, AddrError)>,
+    /// From the arguments: each may be a list.
+    pub recipients: Vec<Vec<u8>>,
     /// Recipients are in the header too.
     pub header_recipients: bool,
     /// Good recipients get the message although others are bad.
@@ -59,7 +61,8 @@ pub struct Plan {
 /// What became of it.
 #[derive(Clone, Debug)]
 pub struct Submitted {
-    pub id: Id,
+    /// `None`: thrown away, as the configuration says.
+    pub id: Option<Id>,
     /// Recipients that got nothing, where others did.
     pub bad: Vec<(String, AddrError)>,
     pub sender: ReversePath,
@@ -76,12 +79,12 @@ pub struct Refused {
 /// Reads an address list from the command line; each word may hold several.
 pub fn read_addresses(
     words: &[impl AsRef<[u8]>],
-    origin: &str,
+    names: Names<'_>,
 ) -> (Vec<Mailbox>, Vec<(String, AddrError)>) {
     let mut good = Vec::new();
     let mut bad = Vec::new();
     for word in words {
-        let (g, b) = crate::message::addrlist::parse(word.as_ref(), origin);
+        let (g, b) = addrlist::parse_names(word.as_ref(), names);
         good.extend(g);
         bad.extend(b);
     }
@@ -99,7 +102,7 @@ pub fn read_sender(word: &[u8], origin: &str) -> Result<(ReversePath, bool), Sto
     if matches!(bare.as_slice(), b"" | b"<>") {
         return Ok((ReversePath::Null, false));
     }
-    let (good, bad) = crate::message::addrlist::parse(word, origin);
+    let (good, bad) = addrlist::parse(word, origin);
     if let Some((text, error)) = bad.into_iter().next() {
         return Err(Stop::new(Class::Data, format!("sender {text}: {error}")));
     }
@@ -143,7 +146,8 @@ pub fn open_spool(config: &Config) -> Result<Spool, Stop> {
     })
 }
 
-/// Takes the message in; when this returns Ok it is on stable storage.
+/// Takes the message in; when this returns Ok it is on stable storage, or the
+/// configuration says that it is to be thrown away.
 pub fn submit<R: io::Read>(
     config: &Config,
     spool: &Spool,
@@ -151,8 +155,14 @@ pub fn submit<R: io::Read>(
     plan: Plan,
     message: &mut Incoming<R>,
 ) -> Result<Submitted, Refused> {
-    let (envelope, bad) = envelope(config, caller, &plan, message.header())?;
-    match store(config, spool, caller, &plan, &envelope, message) {
+    let addressed = envelope(config, caller, &plan, message.header())?;
+    let stored = if addressed.rewrite.discard {
+        discard(config, caller, &addressed, message).map(|()| None)
+    } else {
+        store(config, spool, caller, &plan, &addressed, message).map(Some)
+    };
+    let Addressed { envelope, bad, .. } = addressed;
+    match stored {
         Ok(id) => Ok(Submitted {
             id,
             bad,
@@ -168,34 +178,60 @@ pub fn submit<R: io::Read>(
 
 type Bad = Vec<(String, AddrError)>;
 
-/// Who it is from and for; with it the recipients that get nothing.
+/// Who a message is from and for.
+struct Addressed {
+    envelope: Envelope,
+    /// Recipients that get nothing.
+    bad: Bad,
+    rewrite: Rewrite,
+    /// Recipients that the configuration replaced by another.
+    original: Vec<Mailbox>,
+}
+
+/// Who it is from and for, as the configuration wants it.
 fn envelope(
     config: &Config,
     caller: &Caller,
     plan: &Plan,
     header: &[u8],
-) -> Result<(Envelope, Bad), Refused> {
+) -> Result<Addressed, Refused> {
     let sender = plan.sender.clone();
     let sender = sender.unwrap_or_else(|| ReversePath::Mailbox(caller.mailbox(&config.origin)));
-    let (recipients, bad) = recipients(config, plan, header);
-    match acceptable(&recipients, &bad, plan, header) {
-        Ok(()) => Ok((addressed(plan, caller, sender, recipients), bad)),
-        Err(stop) => Err(Refused { stop, bad, sender }),
+    let refused = |stop, bad, sender| Refused { stop, bad, sender };
+    let rewrite = rewriting(config, caller, &sender);
+    let rewrite = rewrite.map_err(|stop| refused(stop, Vec::new(), sender.clone()))?;
+    let sender = rewrite.sender(sender);
+    let (recipients, bad) = recipients(config, plan, &rewrite, header);
+    if let Err(stop) = acceptable(&recipients, &bad, plan, header) {
+        return Err(refused(stop, bad, sender));
     }
+    let (recipients, original) = rewrite.recipients(recipients);
+    Ok(Addressed {
+        envelope: addressed(plan, caller, sender, recipients),
+        bad,
+        rewrite,
+        original,
+    })
 }
 
 /// Arguments first, then the header's; each once.
-fn recipients(config: &Config, plan: &Plan, header: &[u8]) -> (Vec<Mailbox>, Bad) {
-    let mut good = plan.recipients.clone();
-    let mut bad = plan.bad.clone();
+fn recipients(
+    config: &Config,
+    plan: &Plan,
+    rewrite: &Rewrite,
+    header: &[u8],
+) -> (Vec<Mailbox>, Bad) {
+    let names = Names {
+        origin: &config.origin,
+        bare: rewrite.bare.as_ref(),
+    };
+    let (mut good, mut bad) = read_addresses(&plan.recipients, names);
     if plan.header_recipients {
-        let (g, b) = submit::recipients(header, &config.origin);
+        let (g, b) = submit::recipients(header, names);
         good.extend(g);
         bad.extend(b);
     }
-    let mut seen = HashSet::with_capacity(good.len());
-    good.retain(|m| seen.insert((m.local.clone(), m.domain.key())));
-    (good, bad)
+    (addrlist::dedup(good), bad)
 }
 
 fn acceptable(
@@ -281,11 +317,19 @@ fn store<R: io::Read>(
     spool: &Spool,
     caller: &Caller,
     plan: &Plan,
-    envelope: &Envelope,
+    addressed: &Addressed,
     message: &mut Incoming<R>,
 ) -> Result<Id, Stop> {
+    let envelope = &addressed.envelope;
     let mut draft = spool.draft(envelope)?;
-    let head = head(config, caller, plan, envelope, draft.id(), message.header());
+    let head = head(
+        config,
+        caller,
+        plan,
+        addressed,
+        draft.id(),
+        message.header(),
+    );
     copy(config, &head, message, &mut draft, |draft, error| {
         draft.failed(error).into()
     })?;
@@ -294,6 +338,25 @@ fn store<R: io::Read>(
     let recipients = envelope.recipients.len();
     log::queued(&id, caller.uid, &envelope.sender, recipients, size);
     Ok(id)
+}
+
+/// Takes all that the caller writes, as if it were sent.
+fn discard<R: io::Read>(
+    config: &Config,
+    caller: &Caller,
+    addressed: &Addressed,
+    message: &mut Incoming<R>,
+) -> Result<(), Stop> {
+    copy(
+        config,
+        message.header().to_vec().as_slice(),
+        message,
+        &mut io::sink(),
+        |_, error| Stop::new(Class::Io, error.to_string()),
+    )?;
+    let envelope = &addressed.envelope;
+    log::discarded(caller.uid, &envelope.sender, envelope.recipients.len());
+    Ok(())
 }
 
 /// Writes the finished head and the body behind it; `failed` words an error of
@@ -328,10 +391,11 @@ fn head(
     config: &Config,
     caller: &Caller,
     plan: &Plan,
-    envelope: &Envelope,
+    addressed: &Addressed,
     id: Id,
     header: &[u8],
 ) -> Vec<u8> {
+    let envelope = &addressed.envelope;
     let sender = match &envelope.sender {
         ReversePath::Mailbox(mailbox) => mailbox.clone(),
         ReversePath::Null => caller.mailbox(&config.origin),
@@ -346,6 +410,8 @@ fn head(
         now: envelope.origin.time,
         unique: id.to_string(),
         gateway: plan.gateway,
+        rewrite: addressed.rewrite.clone(),
+        original: addressed.original.clone(),
     };
     let received = trace::Received {
         from: None,

@@ -5,9 +5,11 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key, PartRoute, ROUTE_KEYS};
-use super::slot::{Slot, expected};
-use super::{Config, ConfigError};
+use super::access::{ACCESS_KEYS, ACCOUNT_KEYS, PartAccount, PartRoute};
+use super::keys::{self, KEYS, Key, OVERRIDE_KEYS, ROUTE_KEYS};
+use super::slot::{Slot, Wrong, expected};
+use super::{Account, Config, ConfigError};
+use crate::route::rewrite::Override;
 
 /// A file under reading.
 struct File<'a> {
@@ -67,6 +69,15 @@ impl File<'_> {
                     .map(|r| self.route(r))
                     .collect::<Result<_, _>>()?;
             }
+            (Slot::Accounts(accounts), DeValue::Table(table)) => {
+                self.accounts(accounts, table)?;
+            }
+            (Slot::Overrides(overrides), DeValue::Array(items)) => {
+                *overrides = items
+                    .iter()
+                    .map(|item| self.rewrite_override(item))
+                    .collect::<Result<_, _>>()?;
+            }
             (slot, plain) => slot
                 .set(plain)
                 .map_err(|what| self.wrong(value.span(), &what))?,
@@ -80,20 +91,73 @@ impl File<'_> {
         &self,
         item: &Spanned<DeValue<'_>>,
     ) -> Result<crate::route::table::Route, ConfigError> {
+        let mut route = PartRoute::default();
+        let known = with_access("route", &ROUTE_KEYS);
+        self.item(item, "route", &strs(&known), |key, value| {
+            route.set(key, value)
+        })?;
+        route.whole().map_err(|what| self.wrong(item.span(), &what))
+    }
+
+    fn rewrite_override(&self, item: &Spanned<DeValue<'_>>) -> Result<Override, ConfigError> {
+        let known: Vec<String> = KEYS
+            .iter()
+            .filter_map(|key| key.name.strip_prefix("rewrite."))
+            .filter(|name| *name != "override")
+            .map(|name| format!("rewrite.override.{name}"))
+            .chain(OVERRIDE_KEYS.map(str::to_owned))
+            .collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let mut found = Override::default();
+        self.item(item, "rewrite.override", &known, |key, value| {
+            keys::rewrite_override(&mut found, key, value)
+        })?;
+        match found.uid.is_empty() && found.sender.is_empty() {
+            true => Err(self.wrong(item.span(), &expected("uid or sender in every override"))),
+            false => Ok(found),
+        }
+    }
+
+    /// One table of an array of tables, key by key.
+    fn item(
+        &self,
+        item: &Spanned<DeValue<'_>>,
+        section: &str,
+        known: &[&str],
+        mut set: impl FnMut(&str, &DeValue<'_>) -> Result<(), Wrong>,
+    ) -> Result<(), ConfigError> {
         let Some(table) = item.get_ref().as_table() else {
-            let form = expected("a table for each route, [[route]]");
+            let form = expected(&format!("a table for each, [[{section}]]"));
             return Err(self.wrong(item.span(), &form));
         };
-        let mut route = PartRoute::default();
         for (key, value) in table.iter() {
-            let name = format!("route.{}", key.get_ref());
-            if !ROUTE_KEYS.contains(&name.as_str()) {
-                return Err(self.unknown(key.span(), &name, &ROUTE_KEYS));
+            let name = format!("{section}.{}", key.get_ref());
+            if !known.contains(&name.as_str()) {
+                return Err(self.unknown(key.span(), &name, known));
             }
-            keys::route(&mut route, key.get_ref(), value.get_ref())
-                .map_err(|what| self.wrong(value.span(), &what))?;
+            set(key.get_ref(), value.get_ref()).map_err(|what| self.wrong(value.span(), &what))?;
         }
-        route.whole().map_err(|what| self.wrong(item.span(), &what))
+        Ok(())
+    }
+
+    /// Those of a later file replace those of the same name.
+    fn accounts(
+        &self,
+        accounts: &mut Vec<Account>,
+        table: &DeTable<'_>,
+    ) -> Result<(), ConfigError> {
+        let known = with_access("account", &ACCOUNT_KEYS);
+        for (name, item) in table.iter() {
+            let mut account = PartAccount::default();
+            self.item(item, "account", &strs(&known), |key, value| {
+                account.set(key, value)
+            })?;
+            let account = account.whole(name.get_ref());
+            let account = account.map_err(|what| self.wrong(item.span(), &what))?;
+            accounts.retain(|other| other.name != account.name);
+            accounts.push(account);
+        }
+        Ok(())
     }
 
     fn wrong(&self, span: Range<usize>, what: &str) -> ConfigError {
@@ -122,17 +186,31 @@ impl File<'_> {
     }
 }
 
+/// A section's own keys, and those of a login.
+fn with_access(section: &str, own: &[&str]) -> Vec<String> {
+    let own = own.iter().map(|key| (*key).to_owned());
+    own.chain(ACCESS_KEYS.iter().map(|key| format!("{section}.{key}")))
+        .collect()
+}
+
+fn strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
 fn names() -> Vec<&'static str> {
     KEYS.iter().map(|k| k.name).collect()
 }
 
 fn sections() -> Vec<&'static str> {
     let before = |k: &Key| k.name.split_once('.').map(|(section, _)| section);
-    KEYS.iter().filter_map(before).chain(["route"]).collect()
+    KEYS.iter()
+        .filter_map(before)
+        .chain(["route", "account"])
+        .collect()
 }
 
 fn is_section(name: &str) -> bool {
-    name != "route" && sections().contains(&name)
+    !["route", "account"].contains(&name) && sections().contains(&name)
 }
 
 /// The known name with the smallest edit distance, if any comes near: at most

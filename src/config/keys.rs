@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::slot::{Slot, Wrong, expected};
 use super::value::LONGEST;
 use super::{Config, slot};
 use crate::route::domain_key;
+use crate::route::rewrite::{self, Override};
 use crate::route::table::{Route, pattern};
 use crate::route::transport::{TlsPolicy, Transport};
 use crate::smtp::addr::{Domain, Mailbox};
@@ -21,8 +23,12 @@ pub struct Key {
     pub(super) slot: fn(&mut Config) -> Slot<'_>,
 }
 
-/// Keys of a `[[route]]` table.
-pub const ROUTE_KEYS: [&str; 3] = ["route.match", "route.to", "route.tls"];
+/// Keys of a `[[route]]` table beside [`super::access::ACCESS_KEYS`].
+pub const ROUTE_KEYS: [&str; 2] = ["route.match", "route.to"];
+
+/// Keys of a `[[rewrite.override]]` table that `[rewrite]` has not; all of that
+/// one it has too.
+pub const OVERRIDE_KEYS: [&str; 2] = ["rewrite.override.uid", "rewrite.override.sender"];
 
 const ANY: std::ops::RangeInclusive<u64> = 0..=LONGEST;
 const WAIT: std::ops::RangeInclusive<u64> = 1..=LONGEST;
@@ -54,6 +60,8 @@ pub const KEYS: &[Key] = keys! {
     "history_days" = "30", "days for which results are kept", |c| Slot::Number(&mut c.history_days, 0..=36500);
     "return_limit" = "\"50K\"", "larger messages are returned as header only", |c| Slot::Size(&mut c.return_limit, 0..=OCTETS);
     "mailq_total" = "true", "print Total requests: in mailq", |c| Slot::Flag(&mut c.mailq_total);
+    "mailq_private" = "false", "hide addresses of other users' mail in mailq", |c| Slot::Flag(&mut c.mailq_private);
+    "trusted_users" = "[]", "who may give a sender that is not the own address; empty: everybody", |c| Slot::Words(&mut c.trusted_users);
     "log" = "\"auto\"", "where the log goes: auto, stderr, syslog, none", |c| Slot::Log(&mut c.log);
     "retry.first" = "\"5m\"", "wait before the second attempt", |c| Slot::Duration(&mut c.retry.first, WAIT);
     "retry.factor" = "2.0", "each further wait is longer by this", |c| Slot::Float(&mut c.retry.factor, 1.0..=100.0);
@@ -87,6 +95,13 @@ pub const KEYS: &[Key] = keys! {
     "tls.certificate" = "", "the server's certificate chain, PEM", |c| Slot::OptionalPath(&mut c.tls.certificate);
     "tls.key" = "", "the key to it, PEM", |c| Slot::OptionalPath(&mut c.tls.key);
     "tls.ca_file" = "", "trusted roots instead of the system's, PEM", |c| Slot::OptionalPath(&mut c.tls.ca_file);
+    "account" = "", "accounts, see ACCOUNTS", |c| Slot::Accounts(&mut c.accounts);
+    "rewrite.from" = "", "sender of all submissions, in the envelope and in From", |c| Slot::Sender(c.rewrite.general.from.get_or_insert_default());
+    "rewrite.from_name" = "", "name in From", |c| Slot::Phrase(c.rewrite.general.from_name.get_or_insert_default());
+    "rewrite.to_bare" = "false", "bare names become what they are aliases for, in the header too", |c| Slot::Flag(c.rewrite.general.to_bare.get_or_insert_default());
+    "rewrite.all_to" = "", "who gets everything instead of the recipients", |c| Slot::Mailbox(c.rewrite.general.all_to.get_or_insert_default());
+    "rewrite.discard" = "false", "take everything, send nothing", |c| Slot::Flag(c.rewrite.general.discard.get_or_insert_default());
+    "rewrite.override" = "", "rewriting for some callers, see REWRITING", |c| Slot::Overrides(&mut c.rewrite.overrides);
     "route" = "", "routes, see ROUTES", |c| Slot::Routes(&mut c.routes);
 };
 
@@ -155,61 +170,62 @@ pub fn smarthost(text: &str) -> Result<Route, Wrong> {
             matches: vec!["*".to_owned()],
             transport,
             tls: unsaid_tls(text),
+            access: Arc::default(),
         }),
         _ => Err(expected("smtp://host, smtps://host or submission://host")),
+    }
+}
+
+/// A pinned one needs its fingerprint beside it, as a route or an account has it.
+pub fn smarthost_tls(text: &str) -> Result<TlsPolicy, Wrong> {
+    match text.parse() {
+        Ok(TlsPolicy::Pinned) | Err(_) => Err(expected("none, opportunistic or required")),
+        Ok(tls) => Ok(tls),
     }
 }
 
 /// Where no policy is written (CL-31): towards a submission service a password
 /// may travel and the administrator named the host, so nothing but verified TLS
 /// will do; `smtp://` stays opportunistic as between MX hosts.
-fn unsaid_tls(transport: &str) -> TlsPolicy {
+pub fn unsaid_tls(transport: &str) -> TlsPolicy {
     match transport.split_once(':') {
         Some(("smtps" | "submission", _)) => TlsPolicy::Required,
         _ => TlsPolicy::Opportunistic,
     }
 }
 
-/// One value of a `[[route]]` table.
-pub fn route(
-    route: &mut PartRoute,
+/// A sender's address, with placeholders or without.
+pub fn sender(text: &str) -> Result<String, Wrong> {
+    let example = rewrite::Sender {
+        user: "u",
+        host: "h.example",
+    };
+    match text.is_empty() || example.address(text).is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err(expected("an address, in which {user} and {host} may stand")),
+    }
+}
+
+/// One value of a `[[rewrite.override]]` table.
+pub fn rewrite_override(
+    to: &mut Override,
     name: &str,
     value: &toml::de::DeValue<'_>,
 ) -> Result<(), Wrong> {
-    match name {
-        "match" => {
+    let profile = &mut to.profile;
+    let slot = match name {
+        "uid" => Slot::Words(&mut to.uid),
+        "sender" => {
             let form = |_| expected("a domain, .domain, user@domain or *");
-            route.matches = slot::list(value, |v| pattern(slot::text(v)?).map_err(form))?;
+            to.sender = slot::list(value, |v| pattern(slot::text(v)?).map_err(form))?;
+            return Ok(());
         }
-        "to" => {
-            let text = slot::text(value)?;
-            route.transport = Some(parsed(text)?);
-            route.unsaid_tls = unsaid_tls(text);
-        }
-        "tls" => route.tls = Some(parsed(slot::text(value)?)?),
-        _ => return Err(expected("match, to or tls")),
-    }
-    Ok(())
-}
-
-/// A `[[route]]` while it is read.
-#[derive(Default)]
-pub struct PartRoute {
-    pub matches: Vec<String>,
-    pub transport: Option<Transport>,
-    pub tls: Option<TlsPolicy>,
-    unsaid_tls: TlsPolicy,
-}
-
-impl PartRoute {
-    pub fn whole(self) -> Result<Route, Wrong> {
-        match self.transport {
-            Some(transport) if !self.matches.is_empty() => Ok(Route {
-                matches: self.matches,
-                transport,
-                tls: self.tls.unwrap_or(self.unsaid_tls),
-            }),
-            _ => Err(expected("match and to in every route")),
-        }
-    }
+        "from" => Slot::Sender(profile.from.get_or_insert_default()),
+        "from_name" => Slot::Phrase(profile.from_name.get_or_insert_default()),
+        "to_bare" => Slot::Flag(profile.to_bare.get_or_insert_default()),
+        "all_to" => Slot::Mailbox(profile.all_to.get_or_insert_default()),
+        "discard" => Slot::Flag(profile.discard.get_or_insert_default()),
+        _ => return Err(expected("a key of [rewrite], uid or sender")),
+    };
+    slot.set(value)
 }

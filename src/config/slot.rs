@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::access::access_text;
 use super::value::{duration_text, parse_duration, parse_size, size_text};
-use super::{LogTo, keys};
+use super::{Account, LogTo, keys};
 use crate::route::network::Network;
+use crate::route::rewrite::Override;
 use crate::route::table::Route;
 use crate::route::transport::{TlsPolicy, Transport};
+use crate::smtp::addr::Mailbox;
 
 /// A setting in its place in the configuration, by type.
 pub enum Slot<'a> {
@@ -20,6 +23,12 @@ pub enum Slot<'a> {
     Domains(&'a mut Vec<String>),
     /// A local part or a whole address.
     Address(&'a mut String),
+    /// A whole address, or empty for none.
+    Mailbox(&'a mut String),
+    /// As `Mailbox`, with placeholders.
+    Sender(&'a mut String),
+    /// A person's or program's name.
+    Phrase(&'a mut String),
     /// A name of the user database.
     User(&'a mut String),
     Words(&'a mut Vec<String>),
@@ -42,8 +51,12 @@ pub enum Slot<'a> {
     Tls(&'a mut TlsPolicy),
     Local(&'a mut Transport),
     Smarthost(&'a mut Option<Route>),
+    /// `[[rewrite.override]]`, read by its own keys.
+    Overrides(&'a mut Vec<Override>),
     /// `[[route]]`, read by its own keys.
     Routes(&'a mut Vec<Route>),
+    /// `[account.NAME]`, the same way.
+    Accounts(&'a mut Vec<Account>),
 }
 
 /// What was expected instead. Never repeats what stands in the file: it may be
@@ -61,6 +74,9 @@ impl Slot<'_> {
             Slot::Domain(s) => *s = keys::domain(text(value)?)?,
             Slot::Domains(s) => *s = list(value, |v| keys::domain(text(v)?))?,
             Slot::Address(s) => *s = keys::address(text(value)?)?,
+            Slot::Mailbox(s) => *s = mailbox(text(value)?)?,
+            Slot::Sender(s) => *s = keys::sender(text(value)?)?,
+            Slot::Phrase(s) => *s = phrase(text(value)?)?,
             Slot::User(s) => *s = keys::user(text(value)?)?,
             Slot::Words(s) => *s = list(value, |v| keys::user(text(v)?))?,
             Slot::Flag(s) => *s = value.as_bool().ok_or_else(|| expected("true or false"))?,
@@ -78,10 +94,14 @@ impl Slot<'_> {
             Slot::Servers(s) => *s = list(value, |v| keys::server(text(v)?))?,
             Slot::Listen(s) => *s = list(value, |v| keys::listen(text(v)?))?,
             Slot::Log(s) => *s = log(text(value)?)?,
-            Slot::Tls(s) => *s = keys::parsed(text(value)?)?,
+            Slot::Tls(s) => *s = keys::smarthost_tls(text(value)?)?,
             Slot::Local(s) => *s = keys::local(text(value)?)?,
             Slot::Smarthost(s) => *s = Some(keys::smarthost(text(value)?)?),
+            Slot::Overrides(_) => {
+                return Err(expected("a table for each, [[rewrite.override]]"));
+            }
             Slot::Routes(_) => return Err(expected("a table for each route, [[route]]")),
+            Slot::Accounts(_) => return Err(expected("a table for each account, [account.NAME]")),
         }
         Ok(())
     }
@@ -90,6 +110,10 @@ impl Slot<'_> {
     pub fn show(self) -> String {
         match self {
             Slot::Domain(s) | Slot::Address(s) | Slot::User(s) => quoted(s),
+            Slot::Mailbox(s) | Slot::Sender(s) | Slot::Phrase(s) => match s.as_str() {
+                "" => String::new(),
+                text => quoted(text),
+            },
             Slot::Domains(s) | Slot::Words(s) | Slot::Listen(s) => array(s),
             Slot::Flag(s) => s.to_string(),
             Slot::Duration(s, _) => quoted(duration_text(*s)),
@@ -108,18 +132,59 @@ impl Slot<'_> {
             Slot::Tls(s) => quoted(s),
             Slot::Local(s) => quoted(s),
             Slot::Smarthost(s) => s.as_ref().map_or(String::new(), |r| quoted(&r.transport)),
+            Slot::Overrides(s) => {
+                let items: Vec<String> = s.iter().map(override_text).collect();
+                format!("[{}]", items.join(", "))
+            }
             Slot::Routes(s) => s.iter().map(route_text).collect::<Vec<_>>().join(", "),
+            Slot::Accounts(s) => s.iter().map(account_text).collect::<Vec<_>>().join(", "),
         }
     }
 }
 
 fn route_text(route: &Route) -> String {
     format!(
-        "{{ match = {}, to = {}, tls = {} }}",
+        "{{ match = {}, to = {}, tls = {}{} }}",
         array(&route.matches),
         quoted(&route.transport),
-        quoted(route.tls)
+        quoted(route.tls),
+        access_text(&route.access)
     )
+}
+
+fn account_text(account: &Account) -> String {
+    format!(
+        "{} = {{ server = {}, from = {}, tls = {}{} }}",
+        account.name,
+        quoted(&account.route.transport),
+        array(&account.route.matches),
+        quoted(account.route.tls),
+        access_text(&account.route.access)
+    )
+}
+
+fn override_text(item: &Override) -> String {
+    let profile = &item.profile;
+    let list = |name: &str, items: &[String]| {
+        let is_said = !items.is_empty();
+        is_said.then(|| format!("{name} = {}", array(items)))
+    };
+    let text = |name: &str, value: &Option<String>| {
+        let value = value.as_ref()?;
+        Some(format!("{name} = {}", quoted(value)))
+    };
+    let flag = |name: &str, value: Option<bool>| Some(format!("{name} = {}", value?));
+    let said = [
+        list("uid", &item.uid),
+        list("sender", &item.sender),
+        text("from", &profile.from),
+        text("from_name", &profile.from_name),
+        flag("to_bare", profile.to_bare),
+        text("all_to", &profile.all_to),
+        flag("discard", profile.discard),
+    ];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    format!("{{ {} }}", said.join(", "))
 }
 
 fn octets(size: u64) -> String {
@@ -130,7 +195,7 @@ fn octets(size: u64) -> String {
 }
 
 /// A TOML basic string.
-fn quoted(value: impl std::fmt::Display) -> String {
+pub fn quoted(value: impl std::fmt::Display) -> String {
     let mut text = String::from("\"");
     for c in value.to_string().chars() {
         match c {
@@ -142,13 +207,28 @@ fn quoted(value: impl std::fmt::Display) -> String {
     text + "\""
 }
 
-fn array<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+pub fn array<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(quoted).collect();
     format!("[{}]", items.join(", "))
 }
 
 pub fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Wrong> {
     value.as_str().ok_or_else(|| expected("text in quotes"))
+}
+
+/// An address, or nothing.
+fn mailbox(text: &str) -> Result<String, Wrong> {
+    match text.is_empty() || Mailbox::parse(text).is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err(expected("a whole address")),
+    }
+}
+
+fn phrase(text: &str) -> Result<String, Wrong> {
+    match text.chars().any(char::is_control) {
+        true => Err(expected("a name without line ends")),
+        false => Ok(text.to_owned()),
+    }
 }
 
 /// An array, or one value for an array of one.
@@ -218,7 +298,7 @@ fn size(value: &DeValue<'_>, range: RangeInclusive<u64>) -> Result<u64, Wrong> {
     })
 }
 
-fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
+pub fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     let path = PathBuf::from(text(value)?);
     let plain = path.is_absolute() && !text(value)?.contains('\0');
     plain

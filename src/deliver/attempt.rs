@@ -43,8 +43,11 @@ impl<'s> Job<'_, 's> {
             return;
         }
         let mut plan = Plan::default();
+        // `hold:` routes catch a message once: one that was released goes on.
+        let table = self.engine.table(self.state.was_released());
+        let table = table.for_sender(&self.head.envelope.sender);
         for number in pending {
-            self.plan(number, &mut plan);
+            self.plan(number, &table, &mut plan);
         }
         lock(&self.progress).hold |= !plan.held.is_empty();
         self.record(plan.immediate);
@@ -73,7 +76,7 @@ impl<'s> Job<'_, 's> {
             .collect()
     }
 
-    fn plan(&self, number: u32, plan: &mut Plan) {
+    fn plan(&self, number: u32, table: &Table, plan: &mut Plan) {
         let Some(target) = self.targets.get(number as usize) else {
             return;
         };
@@ -81,8 +84,6 @@ impl<'s> Job<'_, 's> {
             let members = plan.lists.entry(owner.clone()).or_default();
             return members.push((number, mailbox));
         }
-        // `hold:` routes catch a message once: one that was released goes on.
-        let table = self.engine.table(self.state.was_released());
         plan.add(table, number, &target.to);
     }
 

@@ -1,7 +1,10 @@
 //! The next hop of a target, and the groups of targets that share one.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use crate::net::tls::{Demand, Files, Trust};
+use crate::route::access::Access;
 use crate::route::table::{Decision, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 use crate::route::{Destination, domain_key};
@@ -23,6 +26,7 @@ pub enum Hop {
 pub struct Remote {
     pub place: Place,
     pub tls: TlsPolicy,
+    pub access: Arc<Access>,
     /// The transport as it is written in routes.
     pub route: String,
 }
@@ -59,12 +63,30 @@ pub enum LocalKind {
 }
 
 impl Remote {
+    /// Whom to take for the next hop, and what to show it.
+    pub fn demand(&self) -> Demand {
+        let access = &self.access;
+        Demand {
+            trust: match self.tls {
+                TlsPolicy::None | TlsPolicy::Opportunistic => Trust::Anybody,
+                TlsPolicy::Required => Trust::Verified,
+                TlsPolicy::Pinned => {
+                    Trust::Pinned(access.fingerprints.iter().map(|pin| pin.0).collect())
+                }
+            },
+            files: Files {
+                ca_file: access.ca_file.clone(),
+                certificate: access.client_certificate.clone(),
+                key: access.client_key.clone(),
+            },
+        }
+    }
+
     /// Equal for targets that one connection can carry.
     pub fn key(&self) -> String {
-        let tls = match self.tls {
-            TlsPolicy::None => "none",
-            TlsPolicy::Opportunistic => "may",
-            TlsPolicy::Required => "must",
+        let tls = match (self.tls, *self.access == Access::default()) {
+            (tls, true) => tls.to_string(),
+            (tls, false) => format!("{tls} {:?}", self.access),
         };
         match &self.place {
             Place::Mx(domain) => format!("mx:{domain} {tls}"),
@@ -120,6 +142,7 @@ fn by_transport(decision: &Decision<'_>, mailbox: &Mailbox) -> Result<Hop, (&'st
     Ok(Hop::Remote(Remote {
         place,
         tls: decision.tls,
+        access: decision.access.clone(),
         route: decision.transport.to_string(),
     }))
 }

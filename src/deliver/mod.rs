@@ -16,6 +16,7 @@ mod hop;
 mod hosts;
 mod job;
 mod local;
+mod login;
 mod notice;
 mod now;
 mod parent;
@@ -45,6 +46,7 @@ use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
 
 pub use explain::{Explanation, explain_route};
 pub use finish::{Told, ToldOf, told_of};
+pub use login::Prompt;
 pub use now::{Delivered, now};
 
 /// How long a run lasts.
@@ -149,6 +151,7 @@ struct Engine {
     aliases: expand::AliasFiles,
     resolver: Result<Resolver, String>,
     connector: Connector,
+    logins: login::Logins,
     pool: pool::Pool,
     runtime: Handle,
     stop: watch::Receiver<bool>,
@@ -181,6 +184,7 @@ impl Engine {
             aliases: expand::AliasFiles::default(),
             resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
             connector: Connector::new(config.tls.ca_file.clone()),
+            logins: login::Logins::default(),
             pool: pool::Pool::new(config.delivery.per_destination),
             runtime,
             stop,

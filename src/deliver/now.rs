@@ -146,8 +146,9 @@ fn deliver(
     targets: &[Target],
 ) -> BTreeMap<u32, Attempt> {
     let mut plan = Plan::default();
+    let table = engine.table.for_sender(&envelope.sender);
     for (number, target) in (0u32..).zip(targets) {
-        plan.add(&engine.table, number, &target.to);
+        plan.add(&table, number, &target.to);
     }
     let words = "a route would hold this mail: queue it instead";
     let held = for_each(&plan.held, &result::deferred("4.7.1", words));

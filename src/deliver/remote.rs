@@ -16,7 +16,9 @@ use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
 use crate::smtp::addr::{Domain, Mailbox, ReversePath};
-use crate::smtp::client::{Message, Needs, Settings, Timeouts, TlsWish, Until, Verdict};
+use crate::smtp::client::{
+    Auth, Message, Needs, Settings, Stage, Timeouts, TlsWish, Until, Verdict,
+};
 use crate::smtp::param::{Body, MailParams, RcptParams};
 use crate::spool::{Attempt, Envelope, Outcome, Target};
 
@@ -86,6 +88,7 @@ struct Delivery<'a> {
     transient: Option<Attempt>,
     sessions: u32,
     reached: bool,
+    no_login: bool,
 }
 
 /// Records results, target numbers filled in.
@@ -114,6 +117,7 @@ pub async fn deliver(
         transient: None,
         sessions: 0,
         reached: false,
+        no_login: false,
     };
     let ended = delivery.run().await;
     match ended {
@@ -155,7 +159,7 @@ impl Delivery<'_> {
             }
         };
         for candidate in &candidates {
-            if self.pending.is_empty() || self.sessions >= MAX_SESSIONS {
+            if self.pending.is_empty() || self.no_login || self.sessions >= MAX_SESSIONS {
                 break;
             }
             self.at(candidate).await?;
@@ -260,11 +264,12 @@ impl Delivery<'_> {
             }
         );
         let host = candidate.host.trim_matches(|c| c == '[' || c == ']');
+        let demand = self.remote.demand();
         let peer = Peer {
             address: candidate.address,
             host,
             implicit_tls,
-            verify: self.remote.tls == TlsPolicy::Required,
+            demand: &demand,
             connect_timeout: engine.config.delivery.connect_timeout,
         };
         let until = engine.wishes.talk.until;
@@ -273,21 +278,59 @@ impl Delivery<'_> {
             _ if until == Some(Until::StartTls) => TlsWish::Must,
             TlsPolicy::None => TlsWish::No,
             TlsPolicy::Opportunistic => TlsWish::IfOffered,
-            TlsPolicy::Required => TlsWish::Must,
+            TlsPolicy::Required | TlsPolicy::Pinned => TlsWish::Must,
         };
-        let first = Session::open(&peer, engine.settings(wish), &engine.connector).await;
+        let auth = self.auth(candidate, implicit_tls).await?;
+        let settings = |wish| Settings {
+            auth: auth.clone(),
+            ..engine.settings(wish)
+        };
+        let first = Session::open(&peer, settings(wish), &engine.connector).await;
         let last = match first {
             Err(OpenError::Tls(_)) if wish == TlsWish::IfOffered => {
                 self.sessions += 1;
-                let clear = engine.settings(TlsWish::No);
-                Session::open(&peer, clear, &engine.connector).await
+                Session::open(&peer, settings(TlsWish::No), &engine.connector).await
             }
             other => other,
         };
         last.map_err(|e| match e {
             OpenError::Tls(words) => result::deferred("4.7.5", words),
+            OpenError::Failed(failure) if failure.stage == Stage::Auth => {
+                self.login_failed(result::of_failure(&failure))
+            }
             OpenError::Failed(failure) => result::of_failure(&failure),
         })
+    }
+
+    /// What to log in with, where that is asked for.
+    async fn auth(
+        &mut self,
+        candidate: &Candidate,
+        implicit_tls: bool,
+    ) -> Result<Option<Auth>, Attempt> {
+        let found = self.engine.logins.get(self.remote).await;
+        let nonce = result::nonce().map_err(|e| result::deferred("4.3.0", e.to_string()))?;
+        let on_this_host =
+            self.remote.tls == TlsPolicy::None && candidate.address.ip().is_loopback();
+        match found {
+            Ok(None) => Ok(None),
+            Ok(Some(login)) => Ok(Some(Auth {
+                login,
+                host: candidate.host.clone(),
+                port: candidate.address.port(),
+                nonce,
+                private: implicit_tls || on_this_host,
+            })),
+            Err(why) => Err(self.login_failed(result::deferred("4.7.8", why.to_string()))),
+        }
+    }
+
+    /// The same password at the next address, or for the next message a moment
+    /// later, would look like guessing, and get this host banned.
+    fn login_failed(&mut self, attempt: Attempt) -> Attempt {
+        self.no_login = true;
+        self.engine.logins.forget(self.remote);
+        attempt
     }
 
     /// Transactions until all have an answer or the connection is over.
@@ -462,7 +505,8 @@ impl Delivery<'_> {
     }
 
     fn mark_dead(&self) {
-        if let (false, Some(attempt)) = (self.reached, &self.transient) {
+        let is_of_use = self.reached && !self.no_login;
+        if let (false, Some(attempt)) = (is_of_use, &self.transient) {
             let pause = DEAD.min(self.engine.config.retry.first / 2);
             self.slot.set_dead(Instant::now() + pause, attempt);
         }
@@ -516,6 +560,7 @@ impl Engine {
             tls,
             pipelining: !self.wishes.no_pipelining,
             chunking: false,
+            lmtp: false,
             talk: self.wishes.talk.clone(),
             // The proportions of RFC 5321 section 4.5.3.2.
             timeouts: Timeouts {

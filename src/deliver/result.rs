@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use crate::class::plain;
 use crate::log;
-use crate::smtp::client::{self, Failure, Verdict};
+use crate::smtp::client::{self, Failure, Stage, Verdict};
 use crate::smtp::reply::Reply;
+use crate::smtp::sasl;
 use crate::spool::{Attempt, Envelope, Id, Outcome};
 
 /// A result of ours: no host had a word in it.
@@ -82,8 +83,18 @@ pub fn of_outcome(outcome: &client::Outcome) -> Attempt {
     }
 }
 
+/// Unguessable, never used before: printable, without a comma.
+pub fn nonce() -> std::io::Result<String> {
+    Ok(sasl::encode(&crate::sys::random::<18>()?))
+}
+
 /// The same for all recipients of a connection that came to nothing.
 pub fn of_failure(failure: &Failure) -> Attempt {
+    // Of a login the mechanism and our own reasons count beside the reply.
+    if let (Stage::Auth, Some(reply)) = (failure.stage, &failure.reply) {
+        let text = format!("{}: {reply}", failure.text);
+        return deferred(&failure.status.to_string(), text);
+    }
     Attempt {
         status: failure.status.to_string(),
         ..of_reply(failure.verdict, failure.reply.as_ref(), &failure.text)

@@ -73,6 +73,12 @@ pub fn queued(id: &dyn Display, uid: u32, from: &dyn Display, recipients: usize,
     ]);
 }
 
+/// A message was submitted on this host and thrown away, as the configuration
+/// says.
+pub fn discarded(uid: u32, from: &dyn Display, recipients: usize) {
+    table::DISCARDED.tell([Some(&uid), Some(&bare(from)), Some(&recipients)]);
+}
+
 /// A client was refused; nothing was stored.
 pub fn refused(
     client: &dyn Display,

@@ -59,6 +59,7 @@ events! {
     DISCONNECTED Info "disconnected" ["client" "messages" "lasted" "error"]
     RECEIVED Info "received" ["id" "client" "from" "recipients" "size" "tls"]
     QUEUED Info "queued" ["id" "uid" "from" "recipients" "size"]
+    DISCARDED Info "discarded" ["uid" "from" "recipients"]
     EXPANDED Info "expanded" ["id" "to" "recipients"]
     SENT Info "sent" ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply"]
     LIST_COPY Info "list-copy" ["id" "original" "from" "recipients"]

@@ -13,6 +13,9 @@
 mod lex;
 
 use std::collections::HashSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::smtp::addr::{AddrError, Domain, Mailbox};
 use lex::{Kind, Lexer, Token};
@@ -20,13 +23,59 @@ use lex::{Kind, Lexer, Token};
 /// Longest excerpt of an unreadable member in an error, in characters.
 const EXCERPT: usize = 80;
 
+/// What a name without a domain stands for.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// Goes behind a name that is nothing else.
+    pub origin: &'a str,
+    pub bare: Option<&'a Bare>,
+}
+
+impl<'a> Names<'a> {
+    /// Every name gets this domain.
+    pub fn at(origin: &'a str) -> Names<'a> {
+        Names { origin, bare: None }
+    }
+}
+
+/// Looks a bare name up; `None` where it stands for nothing else.
+#[derive(Clone)]
+pub struct Bare(Arc<LookUp>);
+
+type LookUp = dyn Fn(&str) -> Option<Vec<Mailbox>> + Send + Sync;
+
+impl Bare {
+    pub fn new(look_up: impl Fn(&str) -> Option<Vec<Mailbox>> + Send + Sync + 'static) -> Bare {
+        Bare(Arc::new(look_up))
+    }
+
+    pub(super) fn look_up(&self, name: &str) -> Option<Vec<Mailbox>> {
+        (self.0)(name).filter(|found| !found.is_empty())
+    }
+}
+
+impl fmt::Debug for Bare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bare")
+    }
+}
+
 /// Reads a list; an address without a domain gets `origin`. Empty groups and
 /// superfluous commas add nobody. The second half names each member that could
 /// not be read, with the reason.
 pub fn parse(text: &[u8], origin: &str) -> (Vec<Mailbox>, Vec<(String, AddrError)>) {
+    parse_names(text, Names::at(origin))
+}
+
+/// As [`parse`], where bare names may stand for other addresses.
+pub fn parse_names(text: &[u8], names: Names<'_>) -> (Vec<Mailbox>, Vec<(String, AddrError)>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for member in members(text) {
-        match member.mailbox(origin) {
+        if let Some(others) = names.bare.and_then(|bare| member.stands_for(bare)) {
+            good.extend(others);
+            continue;
+        }
+        match member.mailbox(names.origin) {
             Ok(mailbox) => good.push(mailbox),
             Err(error) => bad.push((excerpt(&text[member.start..member.end]), error)),
         }
@@ -47,7 +96,7 @@ pub fn dedup(mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
 /// One address of a list.
 pub(super) struct Member {
     /// Where it stands in the text.
-    start: usize,
+    pub(super) start: usize,
     /// Where the next one may begin on a new line.
     pub(super) end: usize,
     spec: Result<Spec, AddrError>,
@@ -58,8 +107,10 @@ struct Spec {
     local: Vec<u8>,
     /// `None` where there is no `@`.
     domain: Option<Vec<u8>>,
+    start: usize,
     /// Where `@domain` belongs if it is missing.
     local_end: usize,
+    end: usize,
 }
 
 impl Member {
@@ -69,7 +120,20 @@ impl Member {
         spec.domain.is_none().then_some(spec.local_end)
     }
 
-    fn mailbox(&self, origin: &str) -> Result<Mailbox, AddrError> {
+    /// What a name without a domain is an alias for.
+    pub(super) fn stands_for(&self, bare: &Bare) -> Option<Vec<Mailbox>> {
+        let spec = self.spec.as_ref().ok()?;
+        let name = std::str::from_utf8(&spec.local).ok()?;
+        spec.domain.is_none().then(|| bare.look_up(name)).flatten()
+    }
+
+    /// Where the address itself is, without a name, brackets and comments.
+    pub(super) fn address_range(&self) -> Option<Range<usize>> {
+        let spec = self.spec.as_ref().ok()?;
+        Some(spec.start..spec.end)
+    }
+
+    pub(super) fn mailbox(&self, origin: &str) -> Result<Mailbox, AddrError> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
         let utf8 = |bytes: &[u8]| {
             String::from_utf8(bytes.to_vec())
@@ -222,10 +286,11 @@ fn without_route(inner: &[Token]) -> Result<&[Token], AddrError> {
 fn addr_spec(text: &[u8], tokens: &[Token]) -> Result<Spec, AddrError> {
     let at = tokens.iter().position(|t| t.kind == Kind::At);
     let (local, domain) = tokens.split_at(at.unwrap_or(tokens.len()));
-    let Some(last) = local.last() else {
+    let (Some(first), Some(last)) = (local.first(), local.last()) else {
         return Err(AddrError("there is nothing before the `@`"));
     };
-    let local_end = last.end;
+    let (start, local_end) = (first.start, last.end);
+    let end = tokens.last().map_or(local_end, |token| token.end);
     if local.iter().any(|t| t.kind == Kind::Literal) {
         return Err(AddrError("an address literal needs an `@` before it"));
     }
@@ -238,7 +303,9 @@ fn addr_spec(text: &[u8], tokens: &[Token]) -> Result<Spec, AddrError> {
     Ok(Spec {
         local,
         domain,
+        start,
         local_end,
+        end,
     })
 }
 

@@ -9,6 +9,7 @@ mod fold;
 pub mod header;
 pub mod input;
 mod phrase;
+pub mod rewrite;
 pub mod submit;
 pub mod trace;
 mod transfer;

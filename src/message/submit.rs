@@ -3,7 +3,9 @@
 
 use crate::smtp::addr::{AddrError, Mailbox};
 
+use super::addrlist::Names;
 use super::header::{self, Field};
+use super::rewrite::{self, Rewrite};
 use super::{addrlist, date, fold, phrase};
 
 /// What completion needs to know.
@@ -22,6 +24,9 @@ pub struct Facts {
     pub unique: String,
     /// `-G`: no qualification, nothing added.
     pub gateway: bool,
+    pub rewrite: Rewrite,
+    /// Whom the message was for before everything went to one address.
+    pub original: Vec<Mailbox>,
 }
 
 /// Fields that never leave with a submission: Bcc lists (H10), what only final
@@ -53,16 +58,16 @@ const FOLD_QUALIFIED: usize = 900;
 /// Recipients that `-t` finds, and the members that could not be read. A
 /// header with Resent fields gives the recipients of its first block of them,
 /// and no others.
-pub fn recipients(header: &[u8], origin: &str) -> (Vec<Mailbox>, Vec<(String, AddrError)>) {
+pub fn recipients(header: &[u8], names: Names<'_>) -> (Vec<Mailbox>, Vec<(String, AddrError)>) {
     let block = resent_block(header);
-    let (fields, names): (Vec<Field<'_>>, _) = if block.is_empty() {
+    let (fields, wanted): (Vec<Field<'_>>, _) = if block.is_empty() {
         (header::fields(header).collect(), RECIPIENTS)
     } else {
         (block, RESENT_RECIPIENTS)
     };
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for field in fields.iter().filter(|f| is_one_of(f, &names)) {
-        let (more, unread) = addrlist::parse(field.value, origin);
+    for field in fields.iter().filter(|f| is_one_of(f, &wanted)) {
+        let (more, unread) = addrlist::parse_names(field.value, names);
         good.extend(more);
         bad.extend(unread);
     }
@@ -102,6 +107,7 @@ pub fn complete(header: &[u8], facts: &Facts) -> Vec<u8> {
         first.is_some_and(|first| std::ptr::eq(first.raw, field.raw))
     };
     let mut present = Present::default();
+    let mut seen = rewrite::Seen::default();
     for field in header::fields(header) {
         if is_resent(&field) {
             add_resent(&block, facts, &mut out);
@@ -110,8 +116,11 @@ pub fn complete(header: &[u8], facts: &Facts) -> Vec<u8> {
         if is_mbox_line(&field) || is_one_of(&field, &REMOVED) {
             continue;
         }
+        if rewrite::field(&field, facts, &mut seen, &mut out) {
+            continue;
+        }
         if !facts.gateway && is_one_of(&field, &QUALIFIED) {
-            qualify(&field, &facts.origin, &mut out);
+            qualify(&field, facts, &mut out);
         } else {
             out.extend_from_slice(field.raw);
         }
@@ -122,6 +131,7 @@ pub fn complete(header: &[u8], facts: &Facts) -> Vec<u8> {
     if !facts.gateway {
         present.add_missing("", facts, &mut out);
     }
+    out.extend_from_slice(rewrite::added(facts).as_bytes());
     out
 }
 
@@ -176,8 +186,18 @@ impl Present {
 
 /// `FULLNAME <sender>`, or the bare address (H5).
 fn from(facts: &Facts) -> Vec<String> {
-    let address = fold::printable(&facts.sender.to_string());
-    let mut words = phrase::words(facts.full_name.as_deref().unwrap_or_default());
+    let rewrite = &facts.rewrite;
+    let name = rewrite.from_name.as_ref().or(facts.full_name.as_ref());
+    named(
+        name.map_or("", String::as_str),
+        rewrite.from.as_ref().unwrap_or(&facts.sender),
+    )
+}
+
+/// The items of a field for one mailbox, with a name or without.
+pub(super) fn named(name: &str, address: &Mailbox) -> Vec<String> {
+    let address = fold::printable(&address.to_string());
+    let mut words = phrase::words(name);
     if words.is_empty() {
         return vec![address];
     }
@@ -185,31 +205,37 @@ fn from(facts: &Facts) -> Vec<String> {
     words
 }
 
-/// Copies a field, with `@origin` behind each address that lacks a domain.
-fn qualify(field: &Field<'_>, origin: &str, out: &mut Vec<u8>) {
+/// Copies a field, with `@origin` behind each address that lacks a domain, or,
+/// where the rewriting profile asks for it, with what the name stands for.
+fn qualify(field: &Field<'_>, facts: &Facts, out: &mut Vec<u8>) {
     let head = field.raw.len() - field.value.len();
     out.extend_from_slice(&field.raw[..head]);
+    let bare = facts.rewrite.bare.as_ref();
+    let bare = bare.filter(|_| is_one_of(field, &rewrite::TO));
     let mut line = out.len() - head;
     let mut copied = 0;
     let mut fold_at = None;
     for member in addrlist::members(field.value) {
-        let at = member.unqualified_at();
-        if let Some(at) = at {
+        if let Some(at) = member.unqualified_at() {
+            let others = bare.and_then(|bare| member.stands_for(bare));
+            let (range, text) = match others {
+                Some(others) => rewrite::replacement(&member, &others),
+                None => (at..at, format!("@{}", facts.origin)),
+            };
             // Only lines that grow here are folded, and only between addresses.
             line = copy_to(field.value, copied..fold_at.unwrap_or(copied), line, out);
             copied = fold_at.unwrap_or(copied);
-            if fold_at.is_some() && out.len() - line + (at - copied) + origin.len() > FOLD_QUALIFIED
-            {
+            let length = out.len() - line + (range.start - copied) + text.len();
+            if fold_at.is_some() && length > FOLD_QUALIFIED {
                 out.extend_from_slice(b"\r\n");
                 line = out.len();
                 if !matches!(field.value.get(copied), Some(b' ' | b'\t')) {
                     out.push(b' ');
                 }
             }
-            line = copy_to(field.value, copied..at, line, out);
-            copied = at;
-            out.push(b'@');
-            out.extend_from_slice(origin.as_bytes());
+            line = copy_to(field.value, copied..range.start, line, out);
+            copied = range.end;
+            line = copy_to(text.as_bytes(), 0..text.len(), line, out);
         }
         fold_at = after_comma(field.value, member.end);
     }

@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
-use super::tls::{Acceptor, Connector, TlsError, TlsInfo};
+use super::tls::{Acceptor, Connector, Demand, Session, TlsError, TlsInfo};
 use crate::class::{Class, Classify};
 
 /// Most octets of one read: a whole TLS record.
@@ -56,9 +56,9 @@ pub enum Moved {
 enum Stream {
     Plain(TcpStream),
     Unix(UnixStream),
-    /// Server side, and opportunistic sessions of the client.
+    /// The server's side, and the client's where the platform's roots do not decide.
     Openssl(Box<SslStream<TcpStream>>),
-    /// Verified sessions of the client.
+    /// The client's, verified by the platform.
     Native(Box<tokio_native_tls::TlsStream<TcpStream>>),
 }
 
@@ -137,53 +137,44 @@ impl Conn {
         })
     }
 
-    /// Shakes hands as the client, without looking at the certificate
-    /// (opportunistic, RFC 7435), at most this long. `host` is sent as SNI.
-    /// After a failure the connection is gone.
+    /// Shakes hands as the client and makes sure of the server as `demand` has it,
+    /// at most this long. `host` is the name in its certificate, and SNI. After a
+    /// failure the connection is gone.
+    pub async fn start_tls(
+        self,
+        with: &Connector,
+        host: &str,
+        demand: &Demand,
+        limit: Duration,
+    ) -> Result<Conn, TlsError> {
+        let ends = self.ends;
+        let tcp = self.into_plain()?;
+        let handshake = with.connect(host, tcp, demand);
+        let (session, tls) = timeout(limit, handshake)
+            .await
+            .map_err(|_| TlsError::TimedOut)??;
+        let stream = match session {
+            Session::Openssl(stream) => Stream::Openssl(Box::new(stream)),
+            Session::Native(stream) => Stream::Native(Box::new(stream)),
+        };
+        Ok(Conn {
+            stream,
+            tls: Some(Box::new(tls)),
+            ends,
+        })
+    }
+
+    /// The same with whoever answers (opportunistic, RFC 7435).
     pub async fn start_tls_opportunistic(
         self,
         with: &Connector,
         host: &str,
         limit: Duration,
     ) -> Result<Conn, TlsError> {
-        let ends = self.ends;
-        let tcp = self.into_plain()?;
-        let handshake = with.opportunistic(host, tcp);
-        let (stream, tls) = timeout(limit, handshake)
-            .await
-            .map_err(|_| TlsError::TimedOut)??;
-        let stream = Stream::Openssl(Box::new(stream));
-        Ok(Conn {
-            stream,
-            tls: Some(Box::new(tls)),
-            ends,
-        })
+        self.start_tls(with, host, &Demand::default(), limit).await
     }
 
-    /// Shakes hands as the client; chain, date and the name `host` are verified
-    /// by the platform. At most this long. After a failure the connection is
-    /// gone.
-    pub async fn start_tls_verified(
-        self,
-        with: &Connector,
-        host: &str,
-        limit: Duration,
-    ) -> Result<Conn, TlsError> {
-        let ends = self.ends;
-        let tcp = self.into_plain()?;
-        let handshake = with.verified(host, tcp);
-        let (stream, tls) = timeout(limit, handshake)
-            .await
-            .map_err(|_| TlsError::TimedOut)??;
-        let stream = Stream::Native(Box::new(stream));
-        Ok(Conn {
-            stream,
-            tls: Some(Box::new(tls)),
-            ends,
-        })
-    }
-
-    fn into_plain(self) -> Result<TcpStream, TlsError> {
+    pub(super) fn into_plain(self) -> Result<TcpStream, TlsError> {
         match self.stream {
             Stream::Plain(tcp) => Ok(tcp),
             Stream::Unix(_) => Err(TlsError::Handshake(

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{Instant as Moment, timeout_at};
 
 use super::conn::{Conn, Moved};
-use super::tls::Connector;
+use super::tls::{Connector, Demand};
 use crate::smtp::caps::Caps;
 use crate::smtp::client::{
     Client, Failure, Message, Outcome, Question, Settings, Stage, Step, Talk, TlsWish, Verdict,
@@ -35,8 +35,8 @@ pub struct Peer<'a> {
     pub host: &'a str,
     /// TLS from the first octet.
     pub implicit_tls: bool,
-    /// Chain, name and date of the certificate have to be good.
-    pub verify: bool,
+    /// Whom we take for it, and what we show.
+    pub demand: &'a Demand,
     /// Limit on connecting, and on the handshake.
     pub connect_timeout: Duration,
 }
@@ -345,13 +345,9 @@ async fn handshake(
     talk: &Talk,
 ) -> Result<Conn, OpenError> {
     let limit = peer.connect_timeout;
-    let result = match peer.verify {
-        true => conn.start_tls_verified(connector, peer.host, limit).await,
-        false => {
-            conn.start_tls_opportunistic(connector, peer.host, limit)
-                .await
-        }
-    };
+    let result = conn
+        .start_tls(connector, peer.host, peer.demand, limit)
+        .await;
     match &result {
         Ok(conn) => talk.note(&match conn.tls() {
             Some(tls) => format!("TLS: {tls}"),

@@ -2,23 +2,28 @@
 //!
 //! native-tls decides where the platform's trust decides: verified next hops.
 //! The `openssl` crate under it does what native-tls cannot: the server with TLS
-//! 1.3, sessions whose certificate nobody verifies, names of protocol and cipher.
+//! 1.3, sessions that nobody verifies, that trust a CA file or a pinned
+//! certificate, names of protocol and cipher. `client` holds our side as a client,
+//! `words` what the library's errors mean.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 
-use openssl::pkey::PKey;
-use openssl::ssl::{
-    Ssl, SslAcceptor, SslContext, SslMethod, SslMode, SslRef, SslSessionCacheMode, SslVerifyMode,
-    SslVersion,
-};
+use openssl::pkey::{PKey, Private};
+use openssl::ssl::{Ssl, SslAcceptor, SslMethod, SslRef, SslSessionCacheMode, SslVersion};
 use openssl::x509::X509;
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
 use tokio_openssl::SslStream;
 
 use crate::class::{Class, Classify};
+
+mod client;
+mod words;
+
+pub(super) use client::Session;
+pub use client::{Connector, Demand, Files, Trust};
+use words::handshake;
 
 /// What was agreed on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,24 +100,16 @@ impl Acceptor {
 
     /// The same from memory; the error says what is wrong with which.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Acceptor, String> {
-        let key = PKey::private_key_from_pem_callback(key, |_| Ok(0)).map_err(|_| {
-            "the key is not a PEM private key, or it is protected by a passphrase".to_string()
-        })?;
-        let chain = X509::stack_from_pem(chain)
-            .map_err(|e| format!("the certificate does not read as PEM: {e}"))?;
+        let (chain, key) = key_pair(chain, key)?;
         let mut chain = chain.into_iter();
-        let Some(own) = chain.next() else {
-            return Err("there is no certificate in the file".to_string());
-        };
-        if !own.public_key().is_ok_and(|public| public.public_eq(&key)) {
-            return Err("the key does not belong to the (first) certificate".to_string());
-        }
         let mut build = || {
             let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
             builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
             // Sessions resume by ticket: a cache would grow with the strangers met.
             builder.set_session_cache_mode(SslSessionCacheMode::OFF);
-            builder.set_certificate(&own)?;
+            if let Some(own) = chain.next() {
+                builder.set_certificate(&own)?;
+            }
             builder.set_private_key(&key)?;
             chain.try_for_each(|link| builder.add_extra_chain_cert(link))?;
             builder.check_private_key()?;
@@ -138,125 +135,21 @@ impl Acceptor {
     }
 }
 
-/// The client's side, one a process: what is costly is made when first needed.
-pub struct Connector {
-    ca_file: Option<PathBuf>,
-    verified: OnceCell<tokio_native_tls::TlsConnector>,
-    opportunistic: OnceCell<SslContext>,
-}
-
-impl fmt::Debug for Connector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector")
-            .field("ca_file", &self.ca_file)
-            .finish()
+/// A chain, its own certificate first, and the key that belongs to it; the error
+/// says what is wrong with which.
+fn key_pair(chain: &[u8], key: &[u8]) -> Result<(Vec<X509>, PKey<Private>), String> {
+    let key = PKey::private_key_from_pem_callback(key, |_| Ok(0)).map_err(|_| {
+        "the key is not a PEM private key, or it is protected by a passphrase".to_string()
+    })?;
+    let chain = X509::stack_from_pem(chain)
+        .map_err(|e| format!("the certificate does not read as PEM: {e}"))?;
+    let Some(own) = chain.first() else {
+        return Err("there is no certificate in the file".to_string());
+    };
+    if !own.public_key().is_ok_and(|public| public.public_eq(&key)) {
+        return Err("the key does not belong to the (first) certificate".to_string());
     }
-}
-
-impl Connector {
-    /// `ca_file`: trusted roots (PEM) instead of the system's. Reads nothing yet.
-    pub fn new(ca_file: Option<PathBuf>) -> Connector {
-        Connector {
-            ca_file,
-            verified: OnceCell::new(),
-            opportunistic: OnceCell::new(),
-        }
-    }
-
-    pub(super) async fn opportunistic(
-        &self,
-        host: &str,
-        tcp: TcpStream,
-    ) -> Result<(SslStream<TcpStream>, TlsInfo), TlsError> {
-        let context = self
-            .opportunistic
-            .get_or_try_init(async || unverified_context())
-            .await?;
-        let mut ssl = Ssl::new(context).map_err(setup)?;
-        if host.parse::<std::net::IpAddr>().is_err() {
-            ssl.set_hostname(host).map_err(setup)?;
-        }
-        let mut stream = SslStream::new(ssl, tcp).map_err(setup)?;
-        Pin::new(&mut stream)
-            .connect()
-            .await
-            .map_err(|e| handshake(&e.to_string()))?;
-        let info = info(stream.ssl());
-        Ok((stream, info))
-    }
-
-    pub(super) async fn verified(
-        &self,
-        host: &str,
-        tcp: TcpStream,
-    ) -> Result<(tokio_native_tls::TlsStream<TcpStream>, TlsInfo), TlsError> {
-        let connector = self
-            .verified
-            .get_or_try_init(|| self.build_verified())
-            .await?;
-        let stream = connector
-            .connect(host, tcp)
-            .await
-            .map_err(|e| handshake(&e.to_string()))?;
-        let names = certificate_names(stream.get_ref()).unwrap_or_default();
-        Ok((
-            stream,
-            TlsInfo {
-                protocol: None,
-                cipher: None,
-                verified: true,
-                names,
-            },
-        ))
-    }
-
-    /// Reads the roots (30 to 60 ms) away from the threads that serve others.
-    async fn build_verified(&self) -> Result<tokio_native_tls::TlsConnector, TlsError> {
-        let ca_file = self.ca_file.clone();
-        tokio::task::spawn_blocking(move || verified_connector(ca_file.as_deref()))
-            .await
-            .map_err(|e| TlsError::Setup(e.to_string()))?
-    }
-}
-
-fn verified_connector(ca_file: Option<&Path>) -> Result<tokio_native_tls::TlsConnector, TlsError> {
-    let mut builder = native_tls::TlsConnector::builder();
-    builder.min_protocol_version(Some(native_tls::Protocol::Tlsv12));
-    if let Some(path) = ca_file {
-        let unusable = |why: String| TlsError::Setup(format!("CA file {}: {why}", path.display()));
-        let roots = native_tls::Certificate::stack_from_pem(&read(path)?)
-            .map_err(|e| unusable(format!("does not read as PEM: {e}")))?;
-        if roots.is_empty() {
-            return Err(unusable("holds no certificate".to_string()));
-        }
-        builder.disable_built_in_roots(true);
-        for root in roots {
-            builder.add_root_certificate(root);
-        }
-    }
-    let connector = builder
-        .build()
-        .map_err(|e| TlsError::Setup(format!("TLS: {e}")))?;
-    Ok(connector.into())
-}
-
-/// Not made by `SslConnector`, which would read the system's roots (60 ms) that
-/// nobody asks here.
-fn unverified_context() -> Result<SslContext, TlsError> {
-    let mut builder = SslContext::builder(SslMethod::tls_client()).map_err(setup)?;
-    builder.set_verify(SslVerifyMode::NONE);
-    builder
-        .set_min_proto_version(Some(SslVersion::TLS1_2))
-        .map_err(setup)?;
-    // A write may be repeated from another buffer, in part; buffers of an idle
-    // session are given back.
-    builder.set_mode(
-        SslMode::AUTO_RETRY
-            | SslMode::ENABLE_PARTIAL_WRITE
-            | SslMode::ACCEPT_MOVING_WRITE_BUFFER
-            | SslMode::RELEASE_BUFFERS,
-    );
-    Ok(builder.build())
+    Ok((chain, key))
 }
 
 fn info(ssl: &SslRef) -> TlsInfo {
@@ -270,20 +163,6 @@ fn info(ssl: &SslRef) -> TlsInfo {
     }
 }
 
-fn certificate_names<S>(stream: &native_tls::TlsStream<S>) -> Option<Vec<String>>
-where
-    S: std::io::Read + std::io::Write,
-{
-    let der = stream.peer_certificate().ok()??.to_der().ok()?;
-    let names = X509::from_der(&der).ok()?.subject_alt_names()?;
-    Some(
-        names
-            .iter()
-            .filter_map(|n| n.dnsname().map(str::to_string))
-            .collect(),
-    )
-}
-
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path)
         .map_err(|e| TlsError::Setup(format!("{}: cannot be read: {e}", path.display())))
@@ -291,85 +170,6 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 
 fn setup(error: openssl::error::ErrorStack) -> TlsError {
     TlsError::Setup(format!("TLS library: {error}"))
-}
-
-/// What the library's words mean to whoever reads a bounce. Both crates give
-/// text only; the library's own words stand behind ours.
-const MEANINGS: [(&str, bool, &str); 13] = [
-    (
-        "certificate has expired",
-        true,
-        "the server's certificate has expired",
-    ),
-    (
-        "certificate is not yet valid",
-        true,
-        "the server's certificate is not valid yet",
-    ),
-    (
-        "ostname mismatch",
-        true,
-        "the server's certificate is for another name",
-    ),
-    (
-        "IP address mismatch",
-        true,
-        "the server's certificate is for another name",
-    ),
-    (
-        "self-signed certificate",
-        true,
-        "the server's certificate is signed by no known authority",
-    ),
-    (
-        "self signed certificate",
-        true,
-        "the server's certificate is signed by no known authority",
-    ),
-    (
-        "local issuer certificate",
-        true,
-        "the server's certificate is signed by no known authority",
-    ),
-    (
-        "certificate revoked",
-        true,
-        "the server's certificate is revoked",
-    ),
-    (
-        "certificate verify failed",
-        true,
-        "the server's certificate was not accepted",
-    ),
-    (
-        "unsupported protocol",
-        false,
-        "the other side wants a version older than TLS 1.2",
-    ),
-    (
-        "alert protocol version",
-        false,
-        "the other side refuses TLS 1.2 and newer",
-    ),
-    (
-        "wrong version number",
-        false,
-        "the other side does not speak TLS on this connection",
-    ),
-    (
-        "no shared cipher",
-        false,
-        "no cipher is known to both sides",
-    ),
-];
-
-fn handshake(text: &str) -> TlsError {
-    let known = MEANINGS.iter().find(|(needle, _, _)| text.contains(needle));
-    match known {
-        Some((_, true, words)) => TlsError::Certificate(format!("{words} ({text})")),
-        Some((_, false, words)) => TlsError::Handshake(format!("{words} ({text})")),
-        None => TlsError::Handshake(text.to_string()),
-    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! retry schedule. Pure functions of facts: files are read and names looked up
 //! by the callers.
 
+pub mod access;
 pub mod alias;
 pub mod mx;
 pub mod network;
 pub mod retry;
+pub mod rewrite;
 pub mod table;
 pub mod transport;
 

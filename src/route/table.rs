@@ -1,8 +1,12 @@
 //! The first route that matches decides.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::access::Access;
 use super::domain_key;
 use super::transport::{TlsPolicy, Transport};
-use crate::smtp::addr::{AddrError, Domain, Mailbox};
+use crate::smtp::addr::{AddrError, Domain, Mailbox, ReversePath};
 
 /// One route of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +16,8 @@ pub struct Route {
     pub matches: Vec<String>,
     pub transport: Transport,
     pub tls: TlsPolicy,
+    /// Login and trust.
+    pub access: Arc<Access>,
 }
 
 /// Local domains and routes together.
@@ -23,6 +29,11 @@ pub struct Table {
     pub routes: Vec<Route>,
     /// Where everything else goes: the smarthost, or `mx:`.
     pub default: Route,
+    /// Next hops by the sender, instead of the default: name, and the senders as
+    /// patterns.
+    pub accounts: Vec<(String, Route)>,
+    /// The account that is the default.
+    pub account: Option<String>,
 }
 
 /// A decision and why.
@@ -30,7 +41,9 @@ pub struct Table {
 pub struct Decision<'a> {
     pub transport: &'a Transport,
     pub tls: TlsPolicy,
-    /// `local domain example.org`, `route 2 (.example.net)`, `smarthost`, `default`.
+    pub access: Arc<Access>,
+    /// `local domain example.org`, `route 2 (.example.net)`, `account work`,
+    /// `smarthost`, `default`.
     pub because: String,
 }
 
@@ -55,6 +68,11 @@ pub fn pattern(text: &str) -> Result<String, AddrError> {
 /// route that is missed sends mail to the wrong place.
 fn address_key(local: &str, domain: &str) -> String {
     format!("{}@{domain}", local.to_lowercase())
+}
+
+/// Does a pattern (as of [`pattern`]) take this address?
+pub fn matches(pattern: &str, mailbox: &Mailbox) -> bool {
+    Subject::of(mailbox).is_some_and(|subject| subject.matches(pattern))
 }
 
 /// An address as patterns see it.
@@ -86,6 +104,25 @@ impl Table {
         domain_key(&address.domain).is_ok_and(|key| self.local_domains.contains(&key))
     }
 
+    /// The table as it is for mail of this sender: the account that names it takes
+    /// the place of the smarthost.
+    pub fn for_sender(&self, sender: &ReversePath) -> Cow<'_, Table> {
+        let subject = sender.mailbox().and_then(Subject::of);
+        let Some(subject) = subject.filter(|_| !self.accounts.is_empty()) else {
+            return Cow::Borrowed(self);
+        };
+        let is_ours =
+            |(_, route): &&(String, Route)| route.matches.iter().any(|p| subject.matches(p));
+        match self.accounts.iter().find(is_ours) {
+            None => Cow::Borrowed(self),
+            Some((name, route)) => Cow::Owned(Table {
+                default: route.clone(),
+                account: Some(name.clone()),
+                ..self.clone()
+            }),
+        }
+    }
+
     /// Routes that name the address or its very domain go before local domains,
     /// so that a local domain can have a place of its own; wildcards go after
     /// them, so that `*` doesn't catch local mail.
@@ -100,6 +137,7 @@ impl Table {
             return Decision {
                 transport: &self.local,
                 tls: TlsPolicy::None,
+                access: Arc::default(),
                 because: format!("local domain {}", subject.domain),
             };
         }
@@ -113,20 +151,23 @@ impl Table {
             Some(Decision {
                 transport: &route.transport,
                 tls: route.tls,
+                access: route.access.clone(),
                 because: format!("route {} ({pattern})", i + 1),
             })
         })
     }
 
     fn fallback(&self) -> Decision<'_> {
-        let because = match self.default.transport {
-            Transport::Mx => "default",
-            _ => "smarthost",
+        let because = match (&self.account, &self.default.transport) {
+            (Some(account), _) => format!("account {account}"),
+            (None, Transport::Mx) => "default".to_owned(),
+            (None, _) => "smarthost".to_owned(),
         };
         Decision {
             transport: &self.default.transport,
             tls: self.default.tls,
-            because: because.to_owned(),
+            access: self.default.access.clone(),
+            because,
         }
     }
 }

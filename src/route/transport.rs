@@ -14,10 +14,12 @@ pub enum TlsPolicy {
     Opportunistic,
     /// Chain, name and date verified.
     Required,
+    /// The certificate, or its public key, is one of those written down.
+    Pinned,
 }
 
 impl TlsPolicy {
-    pub const NAMES: [&str; 3] = ["none", "opportunistic", "required"];
+    pub const NAMES: [&str; 4] = ["none", "opportunistic", "required", "pinned"];
 }
 
 impl FromStr for TlsPolicy {
@@ -27,7 +29,8 @@ impl FromStr for TlsPolicy {
             "none" => Ok(TlsPolicy::None),
             "opportunistic" => Ok(TlsPolicy::Opportunistic),
             "required" => Ok(TlsPolicy::Required),
-            _ => Err(expected("none, opportunistic or required")),
+            "pinned" => Ok(TlsPolicy::Pinned),
+            _ => Err(expected("none, opportunistic, required or pinned")),
         }
     }
 }

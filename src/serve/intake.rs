@@ -10,6 +10,7 @@ use super::content::{self, HeaderLimits, Incoming};
 use super::policy::{Client, Policy, Verdict};
 use crate::config::Config;
 use crate::log;
+use crate::message::rewrite::Rewrite;
 use crate::message::submit::Facts;
 use crate::message::trace::{self, Received};
 use crate::net::stdio::Handler;
@@ -40,13 +41,18 @@ pub struct Desk {
 }
 
 /// The user at the other end of `-bs`.
-#[derive(Clone, Debug)]
 pub struct Caller {
     pub uid: u32,
     /// For a missing From, where the envelope's sender is empty.
     pub address: Mailbox,
     pub full_name: Option<String>,
+    /// What the configuration rewrites for this sender; the error is for the
+    /// log.
+    pub rewrite: Box<Rewriting>,
 }
+
+/// What is made of a sender.
+type Rewriting = dyn Fn(&ReversePath) -> Result<Rewrite, String> + Send;
 
 /// What a session is like by the configuration.
 pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc<Settings> {
@@ -86,6 +92,8 @@ pub struct Intake<'s> {
     caller: Option<Caller>,
     unknown: u32,
     incoming: Option<Box<Incoming<'s>>>,
+    /// The configuration says that it is to be thrown away.
+    discard: bool,
     /// What the log will say of it.
     about: About,
 }
@@ -106,6 +114,7 @@ impl<'s> Intake<'s> {
             caller: None,
             unknown: 0,
             incoming: None,
+            discard: false,
             about: About::default(),
         }
     }
@@ -120,25 +129,30 @@ impl<'s> Intake<'s> {
     }
 
     fn begin(
-        &self,
+        &mut self,
         transaction: &Transaction,
         hello: Option<&Hello>,
         tls: Option<&str>,
     ) -> Result<Incoming<'s>, Reply> {
         let now = Timestamp::now();
+        let rewrite = self.rewrite(&transaction.reverse_path)?;
+        let to = transaction.recipients.iter();
+        let to = to.map(|(path, _)| self.desk.policy.mailbox(&self.client, path));
+        let (to, original) = rewrite.recipients(to.collect());
+        let params = |n: usize| transaction.recipients.get(n).map(|(_, params)| params);
         let envelope = Envelope {
-            sender: transaction.reverse_path.clone(),
+            sender: rewrite.sender(transaction.reverse_path.clone()),
             // SIZE is about this hop: our own trace field makes it wrong.
             params: MailParams {
                 size: None,
                 ..transaction.params.clone()
             },
-            recipients: transaction
-                .recipients
-                .iter()
-                .map(|(path, params)| Recipient {
-                    address: self.desk.policy.mailbox(&self.client, path),
-                    params: params.clone(),
+            recipients: to
+                .into_iter()
+                .enumerate()
+                .map(|(n, address)| Recipient {
+                    address,
+                    params: params(n).cloned().unwrap_or_default(),
                 })
                 .collect(),
             origin: self.origin(hello, tls.is_some(), now),
@@ -170,11 +184,24 @@ impl<'s> Intake<'s> {
             },
             now,
         );
-        let facts = self
-            .caller
-            .as_ref()
-            .map(|caller| self.facts(caller, &transaction.reverse_path, id.as_str(), now));
+        self.discard = rewrite.discard;
+        let facts = self.caller.as_ref().map(|caller| Facts {
+            rewrite,
+            original,
+            ..self.facts(caller, &envelope.sender, id.as_str(), now)
+        });
         Ok(Incoming::new(draft, field, facts, self.limits()))
+    }
+
+    /// What the configuration makes of a local caller's message.
+    fn rewrite(&self, sender: &ReversePath) -> Result<Rewrite, Reply> {
+        let Some(caller) = &self.caller else {
+            return Ok(Rewrite::default());
+        };
+        (caller.rewrite)(sender).map_err(|error| {
+            log::config_error(&error);
+            Reply::new(451, (4, 3, 5), error)
+        })
     }
 
     fn limits(&self) -> HeaderLimits {
@@ -231,6 +258,8 @@ impl<'s> Intake<'s> {
             now,
             unique: id.to_string(),
             gateway: false,
+            rewrite: Rewrite::default(),
+            original: Vec::new(),
         }
     }
 
@@ -322,6 +351,10 @@ impl Handler for Intake<'_> {
         let Some(incoming) = self.incoming.take() else {
             return Answer::Reply(Reply::new(451, (4, 3, 0), "the message was not stored"));
         };
+        if let Some(caller) = self.caller.as_ref().filter(|_| self.discard) {
+            log::discarded(caller.uid, &self.about.sender, self.about.recipients);
+            return Answer::Reply(Reply::new(250, (2, 0, 0), "thrown away"));
+        }
         match incoming.finish() {
             Ok(id) => {
                 self.log_taken(&id, content.octets);

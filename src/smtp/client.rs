@@ -18,6 +18,10 @@
 //! end of the input goes through `step` first, then
 //! [`Client::connection_lost`].
 //!
+//! Where [`Client::may_follow`] says so, the next transaction may be begun
+//! before the last one is `Done`: its commands go out behind the final dot, and
+//! the replies to both are read together. Outcomes come in the order of begin.
+//!
 //! `types` and `talk` are what a driver sees; `send` says what is sent and when, `replies`
 //! what a reply means; `transaction` holds one message under way, `chunks`
 //! writes BDAT; this file holds the loop and the ends.
@@ -51,8 +55,11 @@ pub use types::{
     Auth, Failure, Message, Needs, Outcome, Settings, Stage, Step, Timeouts, TlsWish, Verdict,
 };
 
-/// Chunks sent ahead of their replies.
+/// Chunks of one message sent ahead of their replies.
 const CHUNK_WINDOW: usize = 16;
+
+/// Transactions under way at once, the one being sent among them.
+const MAX_OPEN: usize = 32;
 
 #[derive(Debug)]
 pub struct Client {
@@ -63,14 +70,18 @@ pub struct Client {
     /// Replies owed, in order.
     expect: VecDeque<Expect>,
     state: State,
-    open: Option<Box<Open>>,
+    /// Under way: the first has replies owed, the last is being sent.
+    open: VecDeque<Box<Open>>,
+    /// Of transactions that are over and were not asked for, oldest first.
+    settled: VecDeque<Vec<Outcome>>,
+    /// How many times [`Step::Done`] is owed.
+    done: usize,
+    /// A transaction did not go as it should: none is begun behind another.
+    surprised: bool,
     asking: Asking,
     /// What the server said to begin with.
     greeting: Option<Reply>,
     hello_reply: Option<Reply>,
-    settled: Vec<Outcome>,
-    /// A [`Step::Done`] is owed.
-    done: bool,
     /// RSET is owed before the next MAIL.
     dirty: bool,
     /// TLS is on, or was given up.
@@ -113,6 +124,8 @@ enum Expect {
     Chunk,
     /// The final dot, or the last BDAT.
     End,
+    /// The same by LMTP: one for each recipient that was taken.
+    EndOf(usize),
     Asked,
     Quit,
 }
@@ -128,7 +141,7 @@ impl Expect {
             Expect::Rcpt(_) | Expect::Asked => Stage::Rcpt,
             Expect::Data => Stage::Data,
             Expect::Chunk => Stage::Content,
-            Expect::End => Stage::EndOfData,
+            Expect::End | Expect::EndOf(_) => Stage::EndOfData,
         }
     }
 }
@@ -144,12 +157,13 @@ impl Client {
             reader: ReplyReader::default(),
             expect: VecDeque::from([Expect::Greeting]),
             state: State::Busy,
-            open: None,
+            open: VecDeque::new(),
+            settled: VecDeque::new(),
+            done: 0,
+            surprised: false,
             asking: Asking::default(),
             greeting: None,
             hello_reply: None,
-            settled: Vec::new(),
-            done: false,
             dirty: false,
             inside_tls: false,
             log_in: LogIn::default(),
@@ -161,7 +175,8 @@ impl Client {
     /// Takes bytes from the front of `input` as far as it can.
     pub fn step(&mut self, input: &mut &[u8], now: Instant) -> Step {
         loop {
-            if mem::take(&mut self.done) {
+            if self.done > 0 {
+                self.done -= 1;
                 return Step::Done;
             }
             match self.state {
@@ -174,12 +189,12 @@ impl Client {
             }
             self.pump(now);
             self.pump_questions();
-            if self.done || self.state == State::Closed {
+            if self.done > 0 || self.state == State::Closed {
                 continue;
             }
             return match self.state {
                 State::Ready => Step::Ready,
-                State::Content if self.expect.len() < CHUNK_WINDOW => {
+                State::Content if self.open.len() > 1 || self.expect.len() < CHUNK_WINDOW => {
                     self.progress = now;
                     Step::Content
                 }
@@ -193,18 +208,55 @@ impl Client {
     /// 8BITMIME) is Done at once, and nothing is sent.
     pub fn begin(&mut self, message: Message, now: Instant) {
         debug_assert!(matches!(self.state, State::Ready | State::Closed));
+        self.surprised = false;
+        let dirty = self.dirty;
+        self.open(message, self.settings.chunking, dirty, now);
+    }
+
+    /// True where [`Client::follow`] may be called: the server takes commands
+    /// ahead of its replies, all of the last transaction is sent, and nothing went
+    /// wrong so far.
+    pub fn may_follow(&self) -> bool {
+        let is_sent = |open: &Open| open.ended && open.next == transaction::Next::Replies;
+        self.state == State::Busy
+            && self.settings.pipelining
+            && self.caps.pipelining
+            && !self.settings.lmtp
+            && !self.surprised
+            && self.open.len() < MAX_OPEN
+            && self.open.back().is_some_and(|open| is_sent(open))
+            && self.out.len() < send::STREAM_BOUND
+    }
+
+    /// Begins a transaction behind one whose end was not answered yet. With
+    /// `stream` it goes out whole, by BDAT, waiting for no reply (RFC 3030
+    /// section 4.2): RSET first, for what the one before leaves is not known yet.
+    /// Only where [`Client::may_follow`].
+    pub fn follow(&mut self, message: Message, stream: bool, now: Instant) {
+        let chunked = stream && self.caps.chunking;
+        self.open(message, chunked, chunked, now);
+        if let Some(open) = self.open.back_mut() {
+            open.streamed = chunked;
+        }
+    }
+
+    fn open(&mut self, message: Message, chunking: bool, reset: bool, now: Instant) {
         let refusal = match &self.failure {
             Some(failure) => Some(failure.outcome(Verdict::Deferred)),
             None => transaction::unsendable(&message, &self.caps, &self.settings),
         };
+        let chunking = chunking && self.settings.pipelining;
+        let mut open = Open::new(message, &self.caps, chunking, reset);
         if let Some(outcome) = refusal {
-            self.settled = vec![outcome; message.recipients.len()];
-            self.done = true;
-            return;
+            open.settle_all(&outcome);
+            open.next = transaction::Next::Replies;
         }
-        self.open = Some(Open::new(message, &self.caps, &self.settings, self.dirty));
-        self.state = State::Busy;
+        self.open.push_back(open);
+        if self.state != State::Closed {
+            self.state = State::Busy;
+        }
         self.progress = now;
+        self.settle();
     }
 
     /// Appends content, dot-stuffed or chunked, to the output. Any cut will do.
@@ -213,9 +265,10 @@ impl Client {
         if self.state != State::Content {
             return;
         }
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open.back_mut() {
             open.written += octets.len() as u64;
             let chunks = open.encoder.write(octets, &mut self.out);
+            open.owed += chunks;
             self.expect.extend((0..chunks).map(|_| Expect::Chunk));
         }
     }
@@ -225,27 +278,33 @@ impl Client {
         if self.state != State::Content {
             return;
         }
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open.back_mut() {
             open.ended = true;
-            mem::take(&mut open.encoder).finish(&mut self.out);
-            self.settings.talk.tell(&Said::Content(open.written));
-            self.expect.push_back(Expect::End);
+            let written = open.written;
+            self.settings.talk.tell(&Said::Content(written));
             self.state = State::Busy;
             self.progress = now;
+            self.end_content();
         }
     }
 
     /// The content cannot be finished: the connection must end without the
     /// final dot; recipients are deferred with these words.
     pub fn abort(&mut self, why: &str) {
-        if self.open.is_some() {
+        if !self.open.is_empty() {
             self.fail(Stage::Content, None, Enhanced(4, 3, 0), why);
         }
     }
 
     /// One for each recipient of the transaction that was `Done`, in its order.
     pub fn take_outcomes(&mut self) -> Vec<Outcome> {
-        mem::take(&mut self.settled)
+        self.settled.pop_front().unwrap_or_default()
+    }
+
+    /// True where a transaction went otherwise than well since the last
+    /// [`Client::begin`]: what was sent behind it is finished, nothing more follows.
+    pub fn is_surprised(&self) -> bool {
+        self.surprised
     }
 
     /// Only after `Ready` or `Done`. A server that goes without 221 is no failure.
@@ -304,7 +363,7 @@ impl Client {
             (State::Content, _) | (_, Some(Expect::Chunk)) => limits.content,
             (_, Some(Expect::Greeting)) => limits.greeting,
             (_, Some(Expect::Data)) => limits.data,
-            (_, Some(Expect::End)) => limits.end_of_data,
+            (_, Some(Expect::End | Expect::EndOf(_))) => limits.end_of_data,
             _ => limits.command,
         };
         self.progress.checked_add(limit)
@@ -345,16 +404,23 @@ impl Client {
             (_, Some(expect)) => expect.stage(),
             _ => self
                 .open
-                .as_ref()
+                .front()
                 .map_or(Stage::Mail, |open| open.next.stage()),
         }
     }
 
-    /// The open transaction is over, for better or worse.
+    /// Takes away what is over, oldest first: all is sent, and every reply is
+    /// there.
     fn settle(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.settled = open.into_outcomes();
-            self.done = true;
+        let is_over = |open: &Open| open.next == transaction::Next::Replies && open.owed == 0;
+        // The last one may have nothing owed because its content is on its way.
+        let kept = usize::from(self.state == State::Content);
+        while self.open.len() > kept && self.open.front().is_some_and(|open| is_over(open)) {
+            let over = self.open.pop_front();
+            self.settled.extend(over.map(|open| open.into_outcomes()));
+            self.done += 1;
+        }
+        if self.open.is_empty() && self.state == State::Busy {
             self.state = State::Ready;
         }
     }
@@ -375,19 +441,20 @@ impl Client {
         if failure.reply.is_none() {
             self.settings.talk.note(&failure.text);
         }
-        if let Some(mut open) = self.open.take() {
-            let unknown = open.ended && failure.reply.is_none();
-            let verdict = if unknown {
-                Verdict::Unknown
-            } else {
-                Verdict::Deferred
+        for (n, mut open) in mem::take(&mut self.open).into_iter().enumerate() {
+            // A reply is the answer to the first; what the server made of those
+            // behind it is not known.
+            let is_answered = n == 0 && failure.reply.is_some();
+            let verdict = match open.ended && !is_answered {
+                true => Verdict::Unknown,
+                false => Verdict::Deferred,
             };
             open.settle_all(&failure.outcome(verdict));
-            self.settled = open.into_outcomes();
-            self.done = true;
+            self.settled.push_back(open.into_outcomes());
+            self.done += 1;
         }
         if self.asking.end() {
-            self.done = true;
+            self.done += 1;
         }
         self.failure = Some(failure);
         self.expect.clear();

@@ -17,6 +17,7 @@ mod mailq;
 mod mx;
 mod now;
 mod queue;
+mod rewrite;
 mod sandbox;
 mod send;
 mod sendmail;

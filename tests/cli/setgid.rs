@@ -41,6 +41,13 @@ impl System {
         Some(System(sandbox))
     }
 
+    /// Settings besides those that every test has.
+    fn configure(&self, more: &str) {
+        self.0.configure(more);
+        let to = self.0.path("etc/smtputils/config.toml");
+        std::fs::copy(self.0.path("config.toml"), to).unwrap();
+    }
+
     /// A shell line as the ordinary user; `$M` is the program as sendmail.
     fn run(&self, line: &str, input: &str) -> Output {
         let script = "mount --make-rprivate / && mount -t tmpfs none /etc && \
@@ -144,4 +151,57 @@ fn s1_other_programs_run_without_the_group() {
     let mut system = system;
     assert_silent(&system.run("exec $M -bv a@d.example", ""), 0);
     assert_eq!(system.0.next_run(), UID.to_string());
+}
+
+/// H4: who may give which sender.
+#[test]
+fn h4_trusted_users_may_choose_their_sender() {
+    let Some(system) = System::new() else { return };
+    let submit = |trusted: &str, flags: &str| {
+        system.configure(&format!("trusted_users = {trusted}"));
+        let line = format!("exec $M -odq {flags}");
+        assert_silent(&system.run(&line, MESSAGE), 0);
+        let queued = system.0.queued().pop().unwrap();
+        (queued.sender(), queued.fields("Sender:"))
+    };
+    let own = format!("{UID}@o.example");
+    let named = vec![format!("Sender: {own}")];
+    let boss = "<boss@o.example>".to_owned();
+    for (trusted, flags, expected) in [
+        ("[]", "-fboss x", (boss.clone(), vec![])),
+        ("[\"www-data\"]", "-fboss x", (format!("<{own}>"), named)),
+        ("[\"www-data\"]", "-f$U x", (format!("<{own}>"), vec![])),
+        ("[\"www-data\"]", "-f '' x", ("<>".to_owned(), vec![])),
+        ("[\"65501\"]", "-fboss x", (boss, vec![])),
+    ] {
+        assert_eq!(submit(trusted, flags), expected, "{trusted} {flags}");
+    }
+    let dialogue = "MAIL FROM:<boss@o.example>\nRCPT TO:<x@d.example>\nDATA\n\nx\n.\nQUIT\n";
+    system.configure("trusted_users = [\"root\"]");
+    assert_eq!(status(&system.run("exec $M -bs -odq", dialogue)), 0);
+    assert_eq!(
+        system.0.queued().pop().unwrap().sender(),
+        format!("<{own}>")
+    );
+}
+
+/// Section 5.3: who may see what in the queue.
+#[test]
+fn a_user_sees_the_own_addresses_where_others_are_private() {
+    let Some(system) = System::new() else { return };
+    system.configure("mailq_private = true");
+    assert_silent(&system.run("exec $M -odq -t", MESSAGE), 0);
+    let built = env!("CARGO_BIN_EXE_smtp-send");
+    let args = ["-odq", "-f", "eve@d.example", "other@d.example"];
+    let mut other = system.0.other(built, "sendmail", &args);
+    assert_silent(&finish(other.spawn().unwrap(), b"\nx\n"), 0);
+    let listed = stdout(&system.run("exec $M -bp", ""));
+    assert!(
+        listed.contains("a@d.example") && listed.contains("in 2 Requests."),
+        "{listed}"
+    );
+    assert!(
+        !listed.contains("other@") && !listed.contains("eve@"),
+        "{listed}"
+    );
 }

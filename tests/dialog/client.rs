@@ -9,7 +9,8 @@
 //! the nonce `rOprNGfwEbeRWgbNEkqO`; `!private`: the connection stays on this host. Acts: `!lost`, `!wait SECONDS`, `!tls`,
 //! `!tls-failed`. Settings: `!tls-wish must|if-offered`, `!no-pipelining`,
 //! `!until`, `!mail-param`, `!rcpt-param`,
-//! `!chunking`.
+//! `!chunking`, `!lmtp`; `!follow`: the next message is begun behind the last
+//! one's end, `!stream`: and goes out whole.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -81,7 +82,9 @@ struct Player {
     count: usize,
     said: Vec<u8>,
     mail: VecDeque<(Message, Vec<u8>)>,
-    content: Option<Vec<u8>>,
+    content: VecDeque<Vec<u8>>,
+    /// Begin behind the end of another; stream whole transactions.
+    follow: Option<bool>,
     abort: bool,
     outcomes: Vec<Outcome>,
     closed: bool,
@@ -115,6 +118,7 @@ impl Player {
             },
             pipelining: script.setting("no-pipelining").is_none(),
             chunking: script.setting("chunking").is_some(),
+            lmtp: script.setting("lmtp").is_some(),
             timeouts: Timeouts::default(),
             talk: talk(script),
             auth: script.setting("login").map(|text| login(script, text)),
@@ -127,7 +131,11 @@ impl Player {
             count: 0,
             said: Vec::new(),
             mail: mail(script, "message").iter().map(|m| message(m)).collect(),
-            content: None,
+            content: VecDeque::new(),
+            follow: match script.setting("stream") {
+                Some(_) => Some(true),
+                None => script.setting("follow").map(|_| false),
+            },
             abort: !mail(script, "abort").is_empty(),
             outcomes: Vec::new(),
             closed: false,
@@ -155,6 +163,7 @@ impl Player {
 
     fn run(&mut self, mut input: &[u8]) {
         loop {
+            self.begin_behind();
             let step = self.client.step(&mut input, self.now);
             self.said.extend_from_slice(self.client.output());
             self.client.written(self.client.output().len());
@@ -167,7 +176,7 @@ impl Player {
                 Step::Done => self.outcomes.extend(self.client.take_outcomes()),
                 Step::Ready => match self.mail.pop_front() {
                     Some((message, content)) => {
-                        self.content = Some(content);
+                        self.content.push_back(content);
                         self.client.begin(message, self.now);
                     }
                     None => self.client.quit(self.now),
@@ -177,8 +186,17 @@ impl Player {
         }
     }
 
+    fn begin_behind(&mut self) {
+        while let Some(stream) = self.follow.filter(|_| self.client.may_follow())
+            && let Some((message, content)) = self.mail.pop_front()
+        {
+            self.content.push_back(content);
+            self.client.follow(message, stream, self.now);
+        }
+    }
+
     fn stream(&mut self) {
-        let content = self.content.take().expect("content is asked once");
+        let content = self.content.pop_back().expect("content is asked once");
         match self.cut {
             Cut::Octets => content
                 .chunks(1)

@@ -57,6 +57,7 @@ fn wishes(pipelining: bool, chunking: bool) -> Wishes {
         tls: TlsWish::IfOffered,
         pipelining,
         chunking,
+        lmtp: false,
         timeouts: Timeouts::default(),
         talk: Talk::default(),
         auth: None,

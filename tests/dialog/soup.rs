@@ -110,6 +110,7 @@ proptest! {
             tls: TlsWish::No,
             pipelining: true,
             chunking,
+            lmtp: false,
             timeouts: Timeouts::default(),
             talk: Talk::default(),
             auth: None,

@@ -15,12 +15,16 @@ const INDENT: usize = 47;
 /// Reasons end at this column where they fit.
 const RIGHT_EDGE: usize = 78;
 
+/// For the sender of another's mail.
+const HIDDEN: &str = "(hidden)";
+
 /// `-bp`
 pub fn list(config: &Config) -> Done {
     let mut out = Out::stdout(false);
     let Some(spool) = super::existing(config)? else {
         return empty(out);
     };
+    let viewer = Viewer::of(config, &spool);
     let zone = TimeZone::system();
     let busy = Busy::now();
     let (mut count, mut octets) = (0u64, 0u64);
@@ -30,7 +34,7 @@ pub fn list(config: &Config) -> Done {
             continue;
         };
         out.raw(if count == 0 { HEADING } else { "\n" }.as_bytes())?;
-        out.raw(item.print(&zone).as_bytes())?;
+        out.raw(item.print(&zone, &viewer).as_bytes())?;
         count += 1;
         octets = octets.saturating_add(item.size);
     }
@@ -80,6 +84,35 @@ fn totals(count: u64, octets: u64, with_total: bool) -> String {
     )
 }
 
+/// Whose addresses may be shown.
+enum Viewer {
+    All,
+    /// Those of mail that this user submitted.
+    Own(u32),
+}
+
+impl Viewer {
+    /// `mailq_private`: root and the spool's owner see all the same.
+    fn of(config: &Config, spool: &Spool) -> Viewer {
+        let uid = rustix::process::getuid();
+        match config.mailq_private && !uid.is_root() && uid.as_raw() != spool.owner() {
+            true => Viewer::Own(uid.as_raw()),
+            false => Viewer::All,
+        }
+    }
+
+    fn may_see(&self, head: &Head) -> bool {
+        match self {
+            Viewer::All => true,
+            Viewer::Own(uid) => {
+                let origin = &head.envelope.origin;
+                let own = ("uid".to_owned(), uid.to_string());
+                origin.kind == "local" && origin.words.contains(&own)
+            }
+        }
+    }
+}
+
 /// One message.
 struct Item {
     entry: Entry,
@@ -120,7 +153,7 @@ impl Item {
         })
     }
 
-    fn print(&self, zone: &TimeZone) -> String {
+    fn print(&self, zone: &TimeZone, viewer: &Viewer) -> String {
         let mark = match self.entry.place {
             Place::Held => "!",
             _ if self.is_busy => "*",
@@ -135,12 +168,17 @@ impl Item {
                     .to_zoned(zone.clone())
                     .strftime("%a %b %e %H:%M:%S")
                     .to_string(),
-                sender(&head.envelope.sender),
+                match viewer.may_see(head) {
+                    true => sender(&head.envelope.sender),
+                    false => HIDDEN.to_owned(),
+                },
             ),
             None => (String::new(), "(unreadable)".to_owned()),
         };
         let mut text = format!("{id:<17} {:>8} {time:>19} {}\n", self.size, escape(&sender));
-        if let Some((head, state)) = &self.known {
+        if let Some((head, state)) = &self.known
+            && viewer.may_see(head)
+        {
             recipients(head, state, &mut text);
         }
         text

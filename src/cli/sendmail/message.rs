@@ -4,8 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use super::super::submit::{
-    self, Caller, Incoming, Input, Plan, Refused, Submitted, Tell, read_addresses, read_sender,
-    return_to_sender,
+    self, Caller, Incoming, Input, Plan, Refused, Submitted, Tell, read_sender, return_to_sender,
 };
 use super::super::{Done, Stop, say};
 use super::args::{Args, Errors};
@@ -54,7 +53,9 @@ fn deposit(
     let header = by_mail(args).then(|| message.header().to_vec());
     let refused = match submit::submit(config, spool, caller, plan, &mut message) {
         Ok(done) => {
-            tell.committed(Some(done.id));
+            if done.id.is_some() {
+                tell.committed(done.id);
+            }
             if done.bad.is_empty() {
                 return Ok(());
             }
@@ -88,10 +89,6 @@ fn by_mail(args: &Args) -> bool {
 }
 
 fn plan(tool: &str, args: &Args, config: &Config) -> Result<Plan, Stop> {
-    let (recipients, bad) = {
-        let words: Vec<&[u8]> = args.recipients.iter().map(|w| w.as_bytes()).collect();
-        read_addresses(&words, &config.origin)
-    };
     let sender = match &args.sender {
         None => None,
         Some(word) => {
@@ -102,10 +99,10 @@ fn plan(tool: &str, args: &Args, config: &Config) -> Result<Plan, Stop> {
             Some(path)
         }
     };
+    let words = args.recipients.iter().map(|word| word.as_bytes());
     Ok(Plan {
         sender,
-        recipients,
-        bad,
+        recipients: words.map(<[u8]>::to_vec).collect(),
         header_recipients: args.header_recipients,
         despite_bad: by_mail(args),
         gateway: args.gateway,

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::super::drain::{self, Runner};
 use super::super::{Done, Stop, submit};
 use super::args::{Args, Part, Select};
+use crate::message::addrlist::Names;
 use crate::spool::{Entry, Spool};
 
 /// `-q`: a resident runner is asked; else one pass is made here, and we wait.
@@ -74,7 +75,7 @@ pub fn verify(args: &Args) -> Done {
     }
     let config = super::load(args)?;
     let words: Vec<&[u8]> = args.recipients.iter().map(|w| w.as_bytes()).collect();
-    let (addresses, bad) = submit::read_addresses(&words, &config.origin);
+    let (addresses, bad) = submit::read_addresses(&words, Names::at(&config.origin));
     if let Some((text, error)) = bad.into_iter().next() {
         return Err(Stop::from(error).about(&text));
     }

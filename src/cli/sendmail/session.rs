@@ -7,6 +7,7 @@ use super::args::{Args, When};
 use crate::class::Class;
 use crate::config::Config;
 use crate::serve::{intake, local};
+use crate::smtp::addr::ReversePath;
 use crate::spool::Spool;
 
 pub fn serve(tool: &str, args: &Args) -> Done {
@@ -15,10 +16,18 @@ pub fn serve(tool: &str, args: &Args) -> Done {
     let spool = submit::open_spool(&config)?;
     let real = Caller::real();
     let given = args.full_name.as_deref().map(submit::one_line);
+    let rewrite = {
+        let config = config.clone();
+        let caller = Caller::real();
+        Box::new(move |sender: &ReversePath| {
+            submit::rewriting(&config, &caller, sender).map_err(|stop| stop.text().to_owned())
+        })
+    };
     let caller = intake::Caller {
         uid: real.uid,
         address: real.mailbox(&config.origin),
         full_name: given.or_else(|| real.full_name()),
+        rewrite,
     };
     let runner = Runner::new(&config.spool, super::trusted(args.config.as_deref()));
     let is_queued = args.when == When::Queued;

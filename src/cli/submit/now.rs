@@ -8,34 +8,38 @@ use std::io::{self, Read, Seek};
 use rustix::fs::{MemfdFlags, Mode, OFlags};
 
 use super::super::Stop;
-use super::{Caller, Incoming, Plan, copy, envelope, head};
+use super::{Caller, Incoming, Plan, copy, discard, envelope, head};
 use crate::class::Class;
 use crate::config::Config;
 use crate::spool::{Id, SpoolError, print_head};
 
 /// The message with its envelope in the spool's form, in a file without a name,
 /// ready to be read: it is gone with the process that reads it, and needs no
-/// syncing.
+/// syncing. `None`: it was thrown away, as the configuration says.
 pub fn private_copy<R: Read>(
     config: &Config,
     caller: &Caller,
     plan: &Plan,
     message: &mut Incoming<R>,
-) -> Result<File, Stop> {
-    let (envelope, _) = envelope(config, caller, plan, message.header()).map_err(|r| r.stop)?;
+) -> Result<Option<File>, Stop> {
+    let addressed = envelope(config, caller, plan, message.header()).map_err(|r| r.stop)?;
+    if addressed.rewrite.discard {
+        discard(config, caller, &addressed, message)?;
+        return Ok(None);
+    }
     let id = Id::generate().map_err(|e| Stop::new(Class::OsErr, e.to_string()))?;
     let mut file = nameless().map_err(|e| {
         let text = format!("create a temporary file in {}: {e}", temp_dir().display());
         Stop::new(Class::CantCreate, text)
     })?;
-    let mut octets = print_head(id, &envelope, None)?;
-    octets.extend(head(config, caller, plan, &envelope, id, message.header()));
+    let mut octets = print_head(id, &addressed.envelope, None)?;
+    octets.extend(head(config, caller, plan, &addressed, id, message.header()));
     copy(config, &octets, message, &mut file, |_, error| {
         SpoolError::io("write the temporary file", error).into()
     })?;
     let rewound = file.rewind();
     rewound.map_err(|e| Stop::new(Class::Io, format!("the temporary file: {e}")))?;
-    Ok(file)
+    Ok(Some(file))
 }
 
 /// In `$TMPDIR`; in memory where that has none (an old NFS, no such directory).

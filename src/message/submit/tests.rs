@@ -11,6 +11,8 @@ fn facts() -> Facts {
         now: jiff::Timestamp::from_second(1_795_295_143).unwrap(),
         unique: "0ABC".to_owned(),
         gateway: false,
+        rewrite: Rewrite::default(),
+        original: Vec::new(),
     }
 }
 
@@ -29,7 +31,7 @@ fn rest(header: &str) -> String {
 }
 
 fn to(header: &str) -> Vec<String> {
-    let (good, bad) = recipients(header.as_bytes(), "origin.example");
+    let (good, bad) = recipients(header.as_bytes(), Names::at("origin.example"));
     assert_eq!(bad, []);
     good.iter().map(ToString::to_string).collect()
 }
@@ -251,7 +253,7 @@ fn only_the_first_resent_block_counts() {
 
 #[test]
 fn unreadable_recipients_are_named() {
-    let (good, bad) = recipients(b"To: a@x, b@\r\nCc: c@x d@x\r\n", "o");
+    let (good, bad) = recipients(b"To: a@x, b@\r\nCc: c@x d@x\r\n", Names::at("o"));
     assert_eq!(good.len(), 1);
     assert_eq!(
         bad.iter().map(|b| b.0.as_str()).collect::<Vec<_>>(),
@@ -284,9 +286,12 @@ fn large_headers_take_linear_time() {
     );
     assert!(complete(many.as_bytes(), &facts()).len() > many.len() - 30_000 * 8);
     assert_eq!(
-        recipients(&"To: bob, a@x\r\n".repeat(50_000).into_bytes(), "o")
-            .0
-            .len(),
+        recipients(
+            &"To: bob, a@x\r\n".repeat(50_000).into_bytes(),
+            Names::at("o")
+        )
+        .0
+        .len(),
         2
     );
 }
@@ -319,6 +324,6 @@ proptest! {
         let header = &text.as_bytes()[..header];
         let once = complete(header, &facts());
         prop_assert_eq!(&complete(&once, &facts()), &once);
-        recipients(header, "o");
+        recipients(header, Names::at("o"));
     }
 }

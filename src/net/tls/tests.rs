@@ -8,6 +8,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
+use openssl::ssl::{SslContext, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509Builder, X509NameBuilder};
 use tokio::net::{TcpListener, TcpStream};
@@ -98,12 +99,29 @@ fn verdict(
     let dir = tempfile::tempdir().unwrap();
     let ca_file = dir.path().join("ca.pem");
     std::fs::write(&ca_file, roots).unwrap();
+    let demand = Demand {
+        trust: Trust::Verified,
+        files: Files {
+            ca_file: Some(ca_file),
+            ..Files::default()
+        },
+    };
+    met(chain, key, host, &demand)
+}
+
+/// What the client says to a server with this certificate.
+fn met(
+    chain: &[u8],
+    key: &PKey<Private>,
+    host: &str,
+    demand: &Demand,
+) -> Result<TlsInfo, TlsError> {
     let acceptor = Acceptor::from_pem(chain, &pem(key)).unwrap();
     run(async {
         let (client, server) = pair().await;
-        let connector = Connector::new(Some(ca_file));
+        let connector = Connector::new(None);
         let (client, _server) = tokio::join!(
-            client.start_tls_verified(&connector, host, LIMIT),
+            client.start_tls(&connector, host, demand, LIMIT),
             server.accept_tls(&acceptor, LIMIT),
         );
         client.map(|c| c.tls().unwrap().clone())
@@ -150,7 +168,7 @@ fn verified_needs_chain_name_and_date() {
     let info = verdict(&chain, &key, &chain, "mx.example").unwrap();
     assert!(info.verified);
     assert_eq!(info.names, ["mx.example"]);
-    assert_eq!(info.to_string(), "verified");
+    assert!(info.to_string().starts_with("TLSv1.3 TLS_"), "{info}");
 
     let cases = [
         (
@@ -159,17 +177,130 @@ fn verified_needs_chain_name_and_date() {
         ),
         (
             verdict(&chain, &key, &good(&ec_key(), "ca.example"), "mx.example"),
-            "no known authority",
+            "is self-signed",
         ),
     ];
-    let old = certificate(&key, "mx.example", 1_000_000_000, 1_100_000_000);
-    let expired = (verdict(&old, &key, &old, "mx.example"), "has expired");
-    for (result, words) in cases.into_iter().chain([expired]) {
-        match result {
-            Err(TlsError::Certificate(text)) => assert!(text.contains(words), "{text}"),
-            other => panic!("wanted `{words}`, got {other:?}"),
-        }
+    let dated = |from, to| {
+        let chain = certificate(&key, "mx.example", from, to);
+        verdict(&chain, &key, &chain, "mx.example")
+    };
+    let times = [
+        (dated(1_000_000_000, 1_100_000_000), "has expired"),
+        (dated(4_000_000_000, 4_100_000_000), "is not valid yet"),
+    ];
+    for (result, words) in cases.into_iter().chain(times) {
+        refused(result, words);
     }
+}
+
+fn refused(result: Result<TlsInfo, TlsError>, words: &str) {
+    match result {
+        Err(TlsError::Certificate(text)) => assert!(text.contains(words), "{text}"),
+        other => panic!("wanted `{words}`, got {other:?}"),
+    }
+}
+
+/// Without a CA file the platform's roots decide, and they do not know ours.
+#[test]
+fn verified_by_the_platform() {
+    let key = ec_key();
+    let demand = Demand {
+        trust: Trust::Verified,
+        files: Files::default(),
+    };
+    let result = met(&good(&key, "mx.example"), &key, "mx.example", &demand);
+    refused(result, "is self-signed");
+}
+
+/// Issue 3: a pinned certificate, or a pinned key under a renewed certificate;
+/// what was seen instead is told, so that it can be pinned.
+#[test]
+fn pinned_by_certificate_or_by_key() {
+    let key = ec_key();
+    let (first, renewed) = (good(&key, "a.example"), good(&key, "b.example"));
+    let sha256 = |der: &[u8]| -> [u8; 32] {
+        let digest = openssl::hash::hash(MessageDigest::sha256(), der).unwrap();
+        (*digest).try_into().unwrap()
+    };
+    let whole = sha256(&X509::from_pem(&first).unwrap().to_der().unwrap());
+    let public = sha256(&key.public_key_to_der().unwrap());
+    let with = |chain: &[u8], pins: Vec<[u8; 32]>| {
+        let demand = Demand {
+            trust: Trust::Pinned(pins),
+            files: Files::default(),
+        };
+        met(chain, &key, "mx.example", &demand)
+    };
+    for (chain, pins) in [
+        (&first, vec![whole]),
+        (&first, vec![[0; 32], public]),
+        (&renewed, vec![public]),
+    ] {
+        let info = with(chain, pins).unwrap();
+        assert!(!info.verified && info.protocol.is_some(), "{info:?}");
+    }
+    let seen: String = public.iter().map(|octet| format!("{octet:02x}")).collect();
+    refused(with(&renewed, vec![whole]), &seen);
+    refused(with(&first, vec![]), "not the pinned one");
+}
+
+/// Issue 3: the client's own certificate is shown to a server that asks for it,
+/// whoever verifies the server.
+#[test]
+fn the_client_shows_its_certificate() {
+    let key = ec_key();
+    let chain = good(&key, "client.example");
+    let dir = tempfile::tempdir().unwrap();
+    let both = dir.path().join("client.pem");
+    std::fs::write(
+        &both,
+        [chain.clone(), key.private_key_to_pem_pkcs8().unwrap()].concat(),
+    )
+    .unwrap();
+    let ca_file = dir.path().join("ca.pem");
+    std::fs::write(&ca_file, &chain).unwrap();
+    for (trust, ca_file) in [(Trust::Anybody, None), (Trust::Verified, Some(ca_file))] {
+        let demand = Demand {
+            trust,
+            files: Files {
+                ca_file,
+                certificate: Some(both.clone()),
+                key: Some(both.clone()),
+            },
+        };
+        let shown = run(async {
+            let (client, server) = pair().await;
+            let connector = Connector::new(None);
+            let mut builder = SslContext::builder(SslMethod::tls_server()).unwrap();
+            builder
+                .set_certificate(&X509::from_pem(&chain).unwrap())
+                .unwrap();
+            builder.set_private_key(&key).unwrap();
+            builder.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
+            let ssl = Ssl::new(&builder.build()).unwrap();
+            let mut server = SslStream::new(ssl, server.into_plain().unwrap()).unwrap();
+            let (client, _) = tokio::join!(
+                client.start_tls(&connector, "client.example", &demand, LIMIT),
+                Pin::new(&mut server).accept(),
+            );
+            client.unwrap();
+            server.ssl().peer_certificate().map(|c| c.to_pem().unwrap())
+        });
+        assert_eq!(shown, Some(chain.clone()));
+    }
+    let missing = Demand {
+        trust: Trust::Anybody,
+        files: Files {
+            certificate: Some(both),
+            key: Some("/nonexistent".into()),
+            ..Files::default()
+        },
+    };
+    let why = met(&chain, &key, "client.example", &missing).unwrap_err();
+    assert!(
+        matches!(&why, TlsError::Setup(text) if text.contains("/nonexistent")),
+        "{why}"
+    );
 }
 
 #[test]
@@ -188,7 +319,7 @@ fn ex_27_nothing_older_than_tls_1_2() {
             .set_max_proto_version(Some(SslVersion::TLS1_1))
             .unwrap();
         let old = Connector::new(None);
-        old.opportunistic.set(builder.build()).unwrap();
+        old.preset(builder.build());
         let (client, server) = tokio::join!(
             client.start_tls_opportunistic(&old, "mx.example", LIMIT),
             server.accept_tls(&acceptor, LIMIT),

@@ -5,6 +5,7 @@ fn route(matches: &[&str], transport: &str) -> Route {
         matches: matches.iter().map(|m| pattern(m).unwrap()).collect(),
         transport: transport.parse().unwrap(),
         tls: TlsPolicy::Required,
+        access: Arc::default(),
     }
 }
 
@@ -23,6 +24,8 @@ fn table() -> Table {
             route(&["lists.example"], "maildir:/lists/{user}"),
         ],
         default: route(&["*"], "mx:"),
+        accounts: Vec::new(),
+        account: None,
     }
 }
 

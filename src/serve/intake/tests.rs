@@ -66,6 +66,7 @@ fn submit(text: &str) -> Outcome {
         uid: 1000,
         address: Mailbox::parse("alice@example").unwrap(),
         full_name: Some("Alice Liddell".into()),
+        rewrite: Box::new(|_| Ok(Rewrite::default())),
     };
     let mut session = Session::new(
         settings(&config, Role::Mx, true, false),

@@ -81,7 +81,7 @@ impl Client {
         };
         if self.failure.is_some() {
             self.asking.end();
-            self.done = true;
+            self.done += 1;
             return;
         }
         self.state = State::Busy;
@@ -104,7 +104,7 @@ impl Client {
                 None if self.expect.is_empty() => {
                     self.asking.end();
                     self.state = State::Ready;
-                    self.done = true;
+                    self.done += 1;
                 }
                 Some(_) if self.has_room() && !self.asking.ended => self.send_question(),
                 _ => return,

@@ -24,13 +24,22 @@ impl Client {
         };
         self.progress = now;
         self.settings.talk.tell(&Said::Heard(&reply));
-        match self.expect.pop_front() {
+        let expect = self.expect.pop_front();
+        if expect.is_some()
+            && let Some(open) = self.open.front_mut()
+        {
+            open.owed = open.owed.saturating_sub(1);
+        }
+        match expect {
             None => self.unasked(reply),
             Some(Expect::Quit) => self.state = State::Closed,
             Some(expect) if reply.code == 421 => {
                 self.fail(expect.stage(), Some(reply), PROTOCOL, "");
             }
             Some(expect) => self.take(expect, reply, input),
+        }
+        if self.open.len() > 1 {
+            self.settle();
         }
         true
     }
@@ -46,7 +55,7 @@ impl Client {
                 self.hello_reply = Some(reply);
                 self.said_hello();
             }
-            (Expect::Ehlo, 5) => {
+            (Expect::Ehlo, 5) if !self.settings.lmtp => {
                 let name = self.settings.hello.clone();
                 self.send(&Command::Helo(name), Expect::Helo);
             }
@@ -66,6 +75,7 @@ impl Client {
             (Expect::AuthCancelled, _) => self.auth_cancelled(),
             (Expect::Rset, 2) => {}
             (Expect::Greeting | Expect::Ehlo | Expect::Helo | Expect::Rset, 4 | 5) => {
+                self.surprised = true;
                 self.give_up(expect.stage(), Some(reply), PROTOCOL, "");
             }
             (Expect::Mail, 2) if self.settings.talk.ends_at(Until::Mail) => {
@@ -74,18 +84,26 @@ impl Client {
             (Expect::Mail, 2) | (Expect::Chunk, 2) => {}
             (Expect::Rcpt(n), 2 | 4 | 5) => {
                 let is_last = self.settings.talk.ends_at(Until::Rcpt);
-                if let Some(open) = &mut self.open {
+                if let Some(open) = self.open.front_mut() {
                     open.rcpt_answered(n, reply, is_last);
                 }
             }
             (Expect::Data, 3) if self.settings.talk.ends_at(Until::Data) => self.cut(reply),
             (Expect::Data, 3) => self.go_ahead(),
             (Expect::End, 2) => {
-                self.dirty = false;
+                // With another behind it, MAIL was said again already.
+                self.dirty = self.open.len() > 1;
                 self.decide(expect.stage(), reply);
             }
             (Expect::Mail | Expect::Data | Expect::Chunk | Expect::End, 4 | 5) => {
+                self.surprised = true;
                 self.decide(expect.stage(), reply);
+            }
+            (Expect::EndOf(n), 2 | 4 | 5) => {
+                self.dirty = false;
+                if let Some(open) = self.open.front_mut() {
+                    open.settle(n, by_class(Stage::EndOfData, reply));
+                }
             }
             _ => {
                 self.expect.push_front(expect);
@@ -130,12 +148,12 @@ impl Client {
     /// DATA may go on. With nobody to send to, an empty message ends what it
     /// began (RFC 2920 section 3.1).
     fn go_ahead(&mut self) {
-        let Some(open) = &mut self.open else { return };
-        if open.is_any_taken() {
-            self.state = State::Content;
-        } else {
-            std::mem::take(&mut open.encoder).finish(&mut self.out);
-            self.expect.push_back(Expect::End);
+        let Some(open) = self.open.back() else {
+            return;
+        };
+        match open.is_any_taken() {
+            true => self.state = State::Content,
+            false => self.end_content(),
         }
     }
 
@@ -149,11 +167,11 @@ impl Client {
 
     /// The same verdict for every recipient not settled.
     fn decide(&mut self, stage: Stage, reply: Reply) {
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open.front_mut() {
             open.settle_all(&by_class(stage, reply));
         }
         // After a refused chunk nothing more of this content is sent.
-        if self.state == State::Content {
+        if self.state == State::Content && self.open.len() == 1 {
             self.state = State::Busy;
         }
     }

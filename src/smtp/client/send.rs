@@ -14,10 +14,18 @@ use crate::smtp::reply::Enhanced;
 pub(super) const WINDOW: usize = 100;
 pub(super) const OUTPUT_BOUND: usize = 16 * 1024;
 
+/// Octets that wait to be written, beyond which no further transaction is begun.
+pub(super) const STREAM_BOUND: usize = 64 * 1024;
+
 impl Client {
-    /// EHLO, first or again.
+    /// EHLO (LHLO, RFC 2033 section 4.1), first or again.
     pub(super) fn hello(&mut self) {
-        self.send(&Command::Ehlo(self.settings.hello.clone()), Expect::Ehlo);
+        let name = self.settings.hello.clone();
+        let hello = match self.settings.lmtp {
+            true => Command::Lhlo(name),
+            false => Command::Ehlo(name),
+        };
+        self.send(&hello, Expect::Ehlo);
     }
 
     /// Sends a command of which no part is from outside.
@@ -49,15 +57,42 @@ impl Client {
             };
             talk.tell(&Said::Sent(shown));
         }
-        self.expect.push_back(expect);
+        self.owe(expect);
         Ok(())
+    }
+
+    /// One more reply is owed to the transaction that is being sent.
+    pub(super) fn owe(&mut self, expect: Expect) {
+        if let Some(open) = self.open.back_mut() {
+            open.owed += 1;
+        }
+        self.expect.push_back(expect);
+    }
+
+    /// The final dot or the last chunk: one reply is owed for it, by LMTP one for
+    /// each recipient that was taken (RFC 2033 section 4.2).
+    pub(super) fn end_content(&mut self) {
+        let Some(open) = self.open.back_mut() else {
+            return;
+        };
+        std::mem::take(&mut open.encoder).finish(&mut self.out);
+        match self.settings.lmtp {
+            false => self.owe(Expect::End),
+            true => {
+                for n in open.taken() {
+                    self.owe(Expect::EndOf(n));
+                }
+            }
+        }
     }
 
     /// Sends what the open transaction has to send next: one command at a time,
     /// or a group of them where PIPELINING is on (CL-20).
     pub(super) fn pump(&mut self, now: Instant) {
         while self.state == State::Busy && self.has_room() {
-            let Some(open) = &mut self.open else { return };
+            let Some(open) = self.open.back_mut() else {
+                return;
+            };
             if self.expect.is_empty() {
                 self.progress = now;
             }
@@ -76,7 +111,7 @@ impl Client {
                 }
                 Next::Content if open.is_settled() => open.next = Next::Replies,
                 Next::Content if open.encoder.is_chunked() => {
-                    if !self.expect.is_empty() {
+                    if !self.expect.is_empty() && !open.streamed {
                         return;
                     }
                     open.next = Next::Replies;
@@ -87,9 +122,7 @@ impl Client {
                     self.send(&Command::Data, Expect::Data);
                 }
                 Next::Replies => {
-                    if self.expect.is_empty() {
-                        self.settle();
-                    }
+                    self.settle();
                     return;
                 }
             }
@@ -103,19 +136,23 @@ impl Client {
     }
 
     fn send_mail(&mut self) {
-        let Some(open) = &mut self.open else { return };
+        let Some(open) = self.open.back_mut() else {
+            return;
+        };
         open.next = Next::Rcpt(0);
         let (command, utf8) = (open.mail(&self.caps), open.utf8);
         self.dirty = true;
         if let Err(why) = self.try_send(&command, utf8, Expect::Mail)
-            && let Some(open) = &mut self.open
+            && let Some(open) = self.open.back_mut()
         {
             open.settle_all(&transaction::unwritable(&why, Stage::Mail));
         }
     }
 
     fn send_rcpt(&mut self, n: usize) {
-        let Some(open) = &mut self.open else { return };
+        let Some(open) = self.open.back_mut() else {
+            return;
+        };
         let Some(command) = open.rcpt(n, &self.caps) else {
             open.next = Next::Content;
             return;
@@ -123,7 +160,7 @@ impl Client {
         open.next = Next::Rcpt(n + 1);
         let utf8 = open.utf8;
         if let Err(why) = self.try_send(&command, utf8, Expect::Rcpt(n))
-            && let Some(open) = &mut self.open
+            && let Some(open) = self.open.back_mut()
         {
             open.settle(n, transaction::unwritable(&why, Stage::Rcpt));
         }

@@ -11,6 +11,7 @@ fn settings(chunking: bool) -> Settings {
         tls: TlsWish::No,
         pipelining: true,
         chunking,
+        lmtp: false,
         timeouts: Timeouts::default(),
         talk: Talk::default(),
         auth: None,

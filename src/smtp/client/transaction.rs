@@ -50,6 +50,10 @@ pub(super) struct Open {
     settled: usize,
     taken: usize,
     pub(super) next: Next,
+    /// Replies owed to what was sent of it.
+    pub(super) owed: usize,
+    /// It goes out without waiting for replies.
+    pub(super) streamed: bool,
     pub(super) encoder: Encoder,
     /// SMTPUTF8 is used.
     pub(super) utf8: bool,
@@ -60,20 +64,18 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(
-        message: Message,
-        caps: &Caps,
-        settings: &Settings,
-        dirty: bool,
-    ) -> Box<Open> {
+    /// `chunking`: BDAT where it is offered; a binary message goes no other way.
+    pub(super) fn new(message: Message, caps: &Caps, chunking: bool, reset: bool) -> Box<Open> {
         let slots = message.recipients.iter().map(|_| Slot::Waiting).collect();
         let binary = is_binary(&message);
-        let chunked = (settings.chunking || binary) && may_chunk(caps, settings);
+        let chunked = (chunking || binary) && caps.chunking && caps.pipelining;
         Box::new(Open {
             slots,
             settled: 0,
             taken: 0,
-            next: if dirty { Next::Rset } else { Next::Mail },
+            next: if reset { Next::Rset } else { Next::Mail },
+            owed: 0,
+            streamed: false,
             encoder: Encoder::new(chunked, binary),
             utf8: needs_utf8(&message) && caps.smtputf8,
             ended: false,
@@ -161,6 +163,13 @@ impl Open {
 
     pub(super) fn is_settled(&self) -> bool {
         self.settled == self.slots.len()
+    }
+
+    /// Numbers of the recipients that were taken and wait for the end.
+    pub(super) fn taken(&self) -> Vec<usize> {
+        let slots = self.slots.iter().enumerate();
+        let taken = slots.filter(|(_, slot)| matches!(slot, Slot::Taken));
+        taken.map(|(n, _)| n).collect()
     }
 
     pub(super) fn is_any_taken(&self) -> bool {

@@ -54,6 +54,8 @@ pub struct Settings {
     /// Use BDAT where CHUNKING and PIPELINING are offered. Without it BDAT is
     /// used for BODY=BINARYMIME only.
     pub chunking: bool,
+    /// LMTP (RFC 2033): LHLO, and a reply for each recipient after the content.
+    pub lmtp: bool,
     pub timeouts: Timeouts,
     pub talk: Talk,
     /// Log in before the first message; without success there is none.

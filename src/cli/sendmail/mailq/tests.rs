@@ -75,7 +75,7 @@ fn columns_are_those_of_long_queue_ids() {
         State::default(),
     );
     assert_eq!(
-        item.print(&TimeZone::UTC),
+        item.print(&TimeZone::UTC, &Viewer::All),
         "01J9ZK3F8Q2V7M        1234 Sun Nov  1 21:05:43 sender@d.example\n\
          \x20                                              rcpt@d.example\n"
     );
@@ -111,7 +111,7 @@ fn reasons_end_at_the_edge_and_settled_recipients_are_gone() {
         "<>",
         &["a@d.example", "b@d.example", "c@d.example", "d@d.example"],
     );
-    let text = item(Place::Held, head, state).print(&TimeZone::UTC);
+    let text = item(Place::Held, head, state).print(&TimeZone::UTC, &Viewer::All);
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("01J9ZK3F8Q2V7M! "), "{text}");
     assert!(lines[0].ends_with(" MAILER-DAEMON"), "{text}");
@@ -131,4 +131,15 @@ fn totals_suit_every_parser() {
         "\n\t\tTotal requests: 1\n-- 1 Kbytes in 1 Request.\n"
     );
     assert_eq!(totals(2, 0, false), "\n-- 0 Kbytes in 2 Requests.\n");
+}
+
+#[test]
+fn addresses_of_others_are_hidden_where_configured() {
+    let mut mine = head("<a@d.example>", &["b@d.example"]);
+    mine.envelope.origin.words = vec![("uid".into(), "1000".into())];
+    let item = item(Place::New, mine, State::default());
+    let print = |uid| item.print(&TimeZone::UTC, &Viewer::Own(uid));
+    assert!(print(1000).contains("a@d.example") && print(1000).contains("b@d.example"));
+    assert!(!print(1001).contains('@'), "{}", print(1001));
+    assert!(print(1001).contains("1234 Sun Nov  1 21:05:43 (hidden)\n"));
 }
