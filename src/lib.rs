@@ -6,6 +6,7 @@
 //! and `deliver` name tokio; only `net` names hickory and the TLS crates; only
 //! `cli` names clap, anyhow and stdout. `tests/docs.rs` holds the rule.
 
+pub mod check;
 pub mod class;
 pub mod cli;
 pub mod config;

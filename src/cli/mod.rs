@@ -26,6 +26,8 @@ use std::process::ExitCode;
 
 use crate::class::{Class, Classify};
 
+pub const TOOL_MX: &str = "smtp-mx";
+
 /// Why a command ends before its last line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -196,6 +198,18 @@ const NO_COMMAND: clap::error::ErrorKind =
 /// A name server on the command line, as in the configuration.
 fn server(text: &str) -> Result<std::net::SocketAddr, String> {
     crate::config::parse_server(text)
+}
+
+/// How often a second; 0 means no limit.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: Option<f64> = text.parse().ok();
+    let fits = rate.filter(|r| r.is_finite() && (0.0..=1e6).contains(r));
+    fits.ok_or_else(|| "expected a number from 0 to 1000000".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (1..=10_000).contains(n));
+    number.ok_or_else(|| "expected a number from 1 to 10000".to_owned())
 }
 
 /// A length of time, as in the configuration: `30s`, `5m`.

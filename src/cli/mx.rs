@@ -4,21 +4,27 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::lines::{Item, items};
 use super::output::Out;
 use super::{Done, Stop, Worst};
+use crate::check::probe::{Probe, Prober};
+use crate::check::reach::Caller;
 use crate::class::Class;
 use crate::config::{Config, Overrides};
-use crate::net::dns::Resolver;
+use crate::net::dns::{Addresses, Resolver};
 use crate::net::lookup::{self, Event, LookupError, MailHosts};
+use crate::net::tls::Trust;
 use crate::route::domain_key;
 use crate::smtp::addr::Domain;
 
+mod explain;
 mod line;
+mod own;
 
-pub const TOOL: &str = "smtp-mx";
+pub use super::TOOL_MX as TOOL;
 
 /// Tell how domains take mail: MX hosts in order, their addresses, null MX.
 #[derive(clap::Parser)]
@@ -45,6 +51,30 @@ pub struct Cli {
     /// How many such waits
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=10))]
     attempts: Option<u8>,
+    /// Connect to each host: what it offers, its TLS and certificate
+    #[arg(long)]
+    probe: bool,
+    /// What a delivery of ours to these addresses would do, step by step
+    #[arg(long, conflicts_with_all = ["probe", "own", "mx_only", "dnssec"], requires = "domains")]
+    explain: bool,
+    /// How this host looks to others: addresses, PTR, EHLO name
+    #[arg(long = "self", conflicts_with_all = ["probe", "domains"])]
+    own: bool,
+    /// With --self: a host to try port 25 of
+    #[arg(long, value_name = "HOST[:PORT]", requires = "own")]
+    test_host: Option<String>,
+    /// Port of the mail hosts, for --probe
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Connections at once, for --probe
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = super::at_least_one)]
+    connections: usize,
+    /// New connections a second, for --probe; 0: no limit
+    #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = super::rate)]
+    rate: f64,
+    /// Wait for a connection and for each reply, for --probe and --test-host
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = super::time)]
+    smtp_timeout: Duration,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -78,36 +108,62 @@ impl Cli {
 /// The program's body.
 pub fn main(args: Vec<OsString>) -> Done {
     let cli: Cli = super::parse(TOOL, args)?;
-    if cli.domains.is_empty() && std::io::stdin().is_terminal() {
+    if cli.domains.is_empty() && !cli.own && std::io::stdin().is_terminal() {
         return Err(Stop::usage("<DOMAIN> is missing; see --help"));
     }
     let config = cli.config()?;
+    if cli.explain {
+        return explain::explain(&config, &cli.domains, cli.json);
+    }
     let runtime = lookup::runtime().map_err(LookupError::Runtime)?;
-    runtime.block_on(list(&cli, &config))
+    let done = runtime.block_on(async {
+        let resolver = cli.resolver(&config)?;
+        match cli.own {
+            true => {
+                let test = cli.test_host.as_deref();
+                own::own(&config, &resolver, test, cli.smtp_timeout, cli.json).await
+            }
+            false => list(&cli, &config, resolver).await,
+        }
+    });
+    // A reader of standard input may still wait; nobody waits for it.
+    runtime.shutdown_background();
+    done
 }
 
+/// What is known of a domain, and of each address of its hosts in their order.
+type Found = (MailHosts, Vec<Arc<Probe>>);
+
 /// Each domain in its turn.
-async fn list(cli: &Cli, config: &Config) -> Done {
-    let resolver = cli.resolver(config)?;
+async fn list(cli: &Cli, config: &Config, resolver: Resolver) -> Done {
+    let prober = cli.probe.then(|| {
+        let port = cli.port.unwrap_or(config.delivery.port);
+        let caller = Caller::new(config, port, cli.smtp_timeout, Trust::Examined);
+        Arc::new(Prober::new(caller, cli.connections, cli.rate))
+    });
     let mut out = Out::stdout(cli.json);
     let mut worst = Worst::new(TOOL);
     let mut ended = Ok(());
     let addresses = !cli.mx_only;
     let work = |item: Item| {
-        let resolver = resolver.clone();
+        let (resolver, prober) = (resolver.clone(), prober.clone());
         async move {
             let number = item.number;
             let found = match key(item) {
-                Ok(domain) => Ok(lookup::one(&resolver, domain, addresses).await),
+                Ok(domain) => Ok(find(&resolver, prober.as_deref(), domain, addresses).await),
                 Err(stop) => Err(stop),
             };
             (number, found)
         }
     };
+    let what = match cli.domains.is_empty() || cli.domains.iter().any(|word| word == "-") {
+        true => "line",
+        false => "argument",
+    };
     let mut each = |event| {
         ended = match event {
             Event::Found((_, Ok(found))) => print(&mut out, &found, config, &mut worst),
-            Event::Found((number, Err(stop))) => worst.take(&format!("line {number}"), Err(stop)),
+            Event::Found((number, Err(stop))) => worst.take(&format!("{what} {number}"), Err(stop)),
             Event::Idle => out.flush(),
         };
         ended.is_ok()
@@ -116,6 +172,28 @@ async fn list(cli: &Cli, config: &Config) -> Done {
     ended?;
     out.flush()?;
     worst.end()
+}
+
+async fn find(
+    resolver: &Resolver,
+    prober: Option<&Prober>,
+    domain: String,
+    addresses: bool,
+) -> Found {
+    let hosts = lookup::one(resolver, domain, addresses).await;
+    let Some(prober) = prober else {
+        return (hosts, Vec::new());
+    };
+    let addresses = |host: &lookup::Host| match &host.addresses {
+        Some(Addresses::Found(list)) => list.clone(),
+        _ => Vec::new(),
+    };
+    let probes = hosts.hosts.iter().flat_map(|host| {
+        let of = |address| prober.probe(&host.name, address);
+        addresses(host).into_iter().map(of).collect::<Vec<_>>()
+    });
+    let probes = lookup::join_all(probes.collect()).await;
+    (hosts, probes)
 }
 
 /// A domain as it is looked up.
@@ -133,11 +211,17 @@ fn key(item: Item) -> Result<String, Stop> {
     }
 }
 
-fn print(out: &mut Out, found: &MailHosts, config: &Config, worst: &mut Worst<'_>) -> Done {
-    let (lines, class) = line::lines(found, &config.hostname);
+fn print(out: &mut Out, (found, probes): &Found, config: &Config, worst: &mut Worst<'_>) -> Done {
+    let (mut lines, class) = line::lines(found, &config.hostname);
+    let reached = lines.iter_mut().filter(|line| line.address.is_some());
+    for (line, probe) in reached.zip(probes) {
+        line.probe = Some(Box::new(probe.as_ref().clone()));
+    }
     for line in &lines {
         out.record(line)?;
     }
+    let talked = probes.is_empty() || probes.iter().any(|probe| probe.state == "ok");
+    let class = class.or((!talked).then_some(Class::Temporary));
     match class {
         Some(class) => worst.take(&found.domain, Err(Stop::Status(class))),
         None => Ok(()),

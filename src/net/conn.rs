@@ -17,6 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
+use super::tls::examine::{Examined, examined};
 use super::tls::{Acceptor, Connector, Demand, Session, TlsError, TlsInfo};
 use crate::class::{Class, Classify};
 
@@ -40,6 +41,33 @@ pub enum ConnectError {
 impl Classify for ConnectError {
     fn class(&self) -> Class {
         Class::Temporary
+    }
+}
+
+/// How a port answers to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Open,
+    /// The host is there, and refuses.
+    Refused,
+    NoAnswer,
+    /// No way there: the network or the host is unreachable.
+    NoRoute,
+    /// This system's own rules forbid it.
+    Forbidden,
+}
+
+/// Tries a port, at most this long.
+pub async fn reach(to: SocketAddr, limit: Duration) -> Reach {
+    match timeout(limit, TcpStream::connect(to)).await {
+        Err(_) => Reach::NoAnswer,
+        Ok(Ok(_)) => Reach::Open,
+        Ok(Err(error)) => match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Reach::Refused,
+            io::ErrorKind::PermissionDenied => Reach::Forbidden,
+            io::ErrorKind::TimedOut => Reach::NoAnswer,
+            _ => Reach::NoRoute,
+        },
     }
 }
 
@@ -187,6 +215,14 @@ impl Conn {
     /// What was agreed; `None` in clear.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.tls.as_deref()
+    }
+
+    /// The peer's certificates, where the session was made by `openssl`.
+    pub fn examined(&self) -> Option<Examined> {
+        match &self.stream {
+            Stream::Openssl(stream) => Some(examined(stream.ssl())),
+            _ => None,
+        }
     }
 
     /// The other side; an IPv4 address that came in over IPv6 is given as IPv4.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::time::{Instant as Moment, timeout_at};
 
 use super::conn::{Conn, Moved};
-use super::tls::{Connector, Demand};
+use super::tls::examine::Examined;
+use super::tls::{Connector, Demand, TlsInfo};
 use crate::smtp::caps::Caps;
 use crate::smtp::client::{
     Client, Failure, Message, Outcome, Question, Settings, Stage, Step, Talk, TlsWish, Verdict,
@@ -192,6 +193,12 @@ impl Session {
     /// The greeting, and the latest reply to EHLO or HELO.
     pub fn opening(&self) -> (Option<&Reply>, Option<&Reply>) {
         (self.client.greeting(), self.client.hello_reply())
+    }
+
+    /// What was agreed by TLS, and the server's certificates.
+    pub fn examined(&self) -> Option<(TlsInfo, Examined)> {
+        let conn = self.conn.as_ref()?;
+        Some((conn.tls()?.clone(), conn.examined()?))
     }
 
     /// QUIT, and a short wait for its answer.

@@ -19,6 +19,7 @@ use tokio_openssl::SslStream;
 use crate::class::{Class, Classify};
 
 mod client;
+pub mod examine;
 mod words;
 
 pub(super) use client::Session;

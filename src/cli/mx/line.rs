@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::check::probe::{Probe, Tls};
 use crate::class::Class;
 use crate::cli::output::Record;
 use crate::net::dns::{Addresses, Way};
@@ -9,7 +10,7 @@ use crate::net::lookup::{Host, MailHosts, is_own};
 use crate::route::mx::{Plan, Trouble};
 
 /// One address of one host; what has none has a line as well.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Line {
     pub domain: String,
     pub preference: Option<u16>,
@@ -22,6 +23,9 @@ pub struct Line {
     pub problem: Option<String>,
     /// Of MX and address together, with `--dnssec`.
     pub dnssec: Option<&'static str>,
+    /// With `--probe`, where there is an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Box<Probe>>,
 }
 
 impl Record for Line {
@@ -39,7 +43,7 @@ impl Record for Line {
         let preference = self.preference.map(|p| p.to_string());
         let mut note: Vec<&str> = self.note.clone();
         note.extend(self.dnssec);
-        vec![
+        let mut row = vec![
             self.domain.clone(),
             or_dash(preference.as_ref()),
             or_dash(self.host.as_ref()),
@@ -48,7 +52,51 @@ impl Record for Line {
                 true => "-".to_owned(),
                 false => note.join(", "),
             },
-        ]
+        ];
+        if let Some(probe) = &self.probe {
+            row.extend(probed(probe));
+        }
+        row
+    }
+}
+
+/// State, TLS, certificate, names and last day of it, size, keywords, greeting.
+fn probed(probe: &Probe) -> [String; 8] {
+    let or_dash = |s: Option<String>| s.filter(|s| !s.is_empty()).unwrap_or("-".into());
+    let own = probe.tls.as_ref().and_then(|tls| tls.chain.first());
+    let state = match &probe.problem {
+        Some(problem) => format!("{}: {problem}", probe.state),
+        None => probe.state.to_owned(),
+    };
+    [
+        state,
+        or_dash(encryption(probe)),
+        or_dash(probe.tls.as_ref().map(trust)),
+        or_dash(own.map(|c| c.names.join(","))),
+        or_dash(own.and_then(|c| c.not_after.clone())),
+        or_dash(probe.size.map(|size| size.to_string())),
+        or_dash(Some(probe.keywords.join(","))),
+        or_dash(probe.greeting.clone()),
+    ]
+}
+
+/// A broken certificate, or a handshake that fails, is not "no STARTTLS".
+fn encryption(probe: &Probe) -> Option<String> {
+    match (&probe.tls, &probe.tls_problem) {
+        (Some(tls), _) => {
+            let parts = [tls.protocol.clone(), tls.cipher.clone()];
+            Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+        }
+        (None, Some(why)) => Some(format!("STARTTLS failed: {why}")),
+        (None, None) if probe.state == "ok" => Some("no STARTTLS".to_owned()),
+        (None, None) => None,
+    }
+}
+
+fn trust(tls: &Tls) -> String {
+    match &tls.problem {
+        None => "verified".to_owned(),
+        Some(why) => format!("not verified: {why}"),
     }
 }
 
