@@ -5,3 +5,4 @@ pub mod pace;
 pub mod probe;
 pub mod reach;
 pub mod selfcheck;
+pub mod verify;

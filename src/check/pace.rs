@@ -23,6 +23,11 @@ impl Pace {
         !self.apart.is_zero()
     }
 
+    /// When the next turn is, where that is not now.
+    pub fn pending(&self, now: Instant) -> Option<Instant> {
+        self.next.filter(|next| *next > now)
+    }
+
     /// When the next one may be done; the turn is taken.
     pub fn turn(&mut self, now: Instant) -> Instant {
         let at = self.next.map_or(now, |next| next.max(now));

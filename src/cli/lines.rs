@@ -39,14 +39,21 @@ pub fn items(args: Vec<String>) -> impl Iterator<Item = Item> + Send {
 /// Lines that are not empty, of any length, in bounded memory.
 pub struct Lines<R> {
     input: R,
+    longest: u64,
     number: u64,
     ended: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     pub fn new(input: R) -> Lines<R> {
+        Lines::longest(input, LONGEST)
+    }
+
+    /// With lines of up to so many octets.
+    pub fn longest(input: R, longest: u64) -> Lines<R> {
         Lines {
             input,
+            longest,
             number: 0,
             ended: false,
         }
@@ -54,14 +61,14 @@ impl<R: BufRead> Lines<R> {
 
     fn read(&mut self) -> io::Result<Option<Result<String, String>>> {
         let mut line = Vec::new();
-        let n = io::Read::take(&mut self.input, LONGEST).read_until(b'\n', &mut line)?;
+        let n = io::Read::take(&mut self.input, self.longest).read_until(b'\n', &mut line)?;
         if n == 0 {
             return Ok(None);
         }
         self.number += 1;
-        if n as u64 == LONGEST && line.last() != Some(&b'\n') {
+        if n as u64 == self.longest && line.last() != Some(&b'\n') {
             self.input.skip_until(b'\n')?;
-            return Ok(Some(Err(format!("longer than {LONGEST} octets"))));
+            return Ok(Some(Err(format!("longer than {} octets", self.longest))));
         }
         Ok(Some(
             String::from_utf8(line).map_err(|_| "not UTF-8".to_owned()),

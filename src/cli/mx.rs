@@ -15,7 +15,7 @@ use crate::check::reach::Caller;
 use crate::class::Class;
 use crate::config::{Config, Overrides};
 use crate::net::dns::{Addresses, Resolver};
-use crate::net::lookup::{self, Event, LookupError, MailHosts};
+use crate::net::lookup::{self, Event, LookupError, MailHosts, Order, WINDOW};
 use crate::net::tls::Trust;
 use crate::route::domain_key;
 use crate::smtp::addr::Domain;
@@ -168,7 +168,8 @@ async fn list(cli: &Cli, config: &Config, resolver: Resolver) -> Done {
         };
         ended.is_ok()
     };
-    lookup::in_order(items(cli.domains.clone()), work, &mut each).await;
+    let items = items(cli.domains.clone());
+    lookup::each(items, Order::Input, WINDOW, work, &mut each).await;
     ended?;
     out.flush()?;
     worst.end()

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::dns::{Addresses, Resolver, Way};
 use crate::config::ConfigError;
@@ -17,7 +17,7 @@ use crate::route::mx::{self, MxAnswer, Plan};
 
 /// Domains under way at once. The resolver bounds the questions; this lets the
 /// later ones go on while an early one waits for its time-out.
-const WINDOW: usize = 1000;
+pub const WINDOW: usize = 1000;
 
 /// Lines read ahead of the window.
 const READ_AHEAD: usize = 256;
@@ -78,13 +78,22 @@ pub enum Event<T> {
     Idle,
 }
 
-/// Does `work` for each item, many at once, and hands the results on in the
-/// order of the items; stops early where `each` returns false. Items are read
-/// on a thread of their own, so that a slow writer before a pipe holds nothing up.
-pub async fn in_order<I, T, W>(
+/// The order of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    Input,
+    AsKnown,
+}
+
+/// Does `work` for each item, many at once, and hands the results on; stops
+/// early where `hand_on` returns false. Items are read on a thread of their own,
+/// so that a slow writer before a pipe holds nothing up.
+pub async fn each<I, T, W>(
     items: impl Iterator<Item = I> + Send + 'static,
+    order: Order,
+    window: usize,
     work: impl Fn(I) -> W,
-    each: &mut dyn FnMut(Event<T>) -> bool,
+    hand_on: &mut dyn FnMut(Event<T>) -> bool,
 ) where
     I: Send + 'static,
     T: Send + 'static,
@@ -98,26 +107,25 @@ pub async fn in_order<I, T, W>(
             }
         }
     });
-    let mut waiting: VecDeque<JoinHandle<T>> = VecDeque::new();
+    let mut under_way = UnderWay::new(order);
     let (mut open, mut fresh) = (true, false);
     loop {
         tokio::select! {
             biased;
-            done = front(&mut waiting), if !waiting.is_empty() => {
-                waiting.pop_front();
+            done = under_way.next(), if !under_way.is_empty() => {
                 fresh = true;
                 // A look-up that hit a defect ends alone.
-                if let Some(found) = done && !each(Event::Found(found)) {
+                if let Some(found) = done && !hand_on(Event::Found(found)) {
                     return;
                 }
             }
-            item = items_read.recv(), if open && waiting.len() < WINDOW => match item {
-                Some(item) => waiting.push_back(tokio::spawn(work(item))),
+            item = items_read.recv(), if open && under_way.len() < window => match item {
+                Some(item) => under_way.push(work(item)),
                 None => open = false,
             },
             () = std::future::ready(()), if fresh => {
                 fresh = false;
-                if !each(Event::Idle) {
+                if !hand_on(Event::Idle) {
                     return;
                 }
             }
@@ -126,10 +134,48 @@ pub async fn in_order<I, T, W>(
     }
 }
 
-async fn front<T>(waiting: &mut VecDeque<JoinHandle<T>>) -> Option<T> {
-    match waiting.front_mut() {
-        Some(task) => task.await.ok(),
-        None => None,
+/// Tasks, waited for in the order of their beginning or of their end.
+enum UnderWay<T> {
+    Line(VecDeque<JoinHandle<T>>),
+    Crowd(JoinSet<T>),
+}
+
+impl<T: Send + 'static> UnderWay<T> {
+    fn new(order: Order) -> UnderWay<T> {
+        match order {
+            Order::Input => UnderWay::Line(VecDeque::new()),
+            Order::AsKnown => UnderWay::Crowd(JoinSet::new()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            UnderWay::Line(tasks) => tasks.len(),
+            UnderWay::Crowd(tasks) => tasks.len(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn push(&mut self, work: impl Future<Output = T> + Send + 'static) {
+        match self {
+            UnderWay::Line(tasks) => tasks.push_back(tokio::spawn(work)),
+            UnderWay::Crowd(tasks) => drop(tasks.spawn(work)),
+        }
+    }
+
+    /// The next result; `None` of a task that did not end well.
+    async fn next(&mut self) -> Option<T> {
+        match self {
+            UnderWay::Line(tasks) => {
+                let done = tasks.front_mut()?.await.ok();
+                tasks.pop_front();
+                done
+            }
+            UnderWay::Crowd(tasks) => tasks.join_next().await?.ok(),
+        }
     }
 }
 
