@@ -289,12 +289,12 @@ fn may_use(module: &str) -> &'static [&'static str] {
         "net" => &[
             "class", "config", "log", "sys", "smtp", "route", "message", "spool",
         ],
-        "deliver" | "serve" => &[
+        "deliver" | "serve" | "check" => &[
             "class", "config", "log", "sys", "smtp", "route", "message", "spool", "net",
         ],
         "cli" => &[
             "class", "config", "log", "sys", "smtp", "route", "message", "spool", "net", "deliver",
-            "serve", "cli",
+            "serve", "check", "cli",
         ],
         _ => &["cli"],
     }
@@ -331,7 +331,7 @@ fn is_test(file: &str) -> bool {
 #[test]
 fn crates_stay_in_their_modules() {
     let rules: &[(&[&str], &[&str])] = &[
-        (&["tokio"], &["net", "serve", "deliver"]),
+        (&["tokio"], &["net", "serve", "deliver", "check"]),
         (
             &[
                 "hickory_resolver",

@@ -10,6 +10,8 @@ const LONGEST: u64 = 4096;
 /// One item.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Item {
+    /// `line` or `argument`.
+    pub what: &'static str,
     /// Number of the line, or of the argument, from 1.
     pub number: u64,
     /// The text, or what is wrong with it.
@@ -29,6 +31,7 @@ pub fn items(args: Vec<String>) -> impl Iterator<Item = Item> + Send {
             match arg.as_str() {
                 "-" => Box::new(Lines::new(io::BufReader::new(io::stdin()))),
                 _ => Box::new(std::iter::once(Item {
+                    what: "argument",
                     number,
                     text: Ok(arg),
                 })),
@@ -91,6 +94,7 @@ impl<R: BufRead> Iterator for Lines<R> {
                 }
             };
             return Some(Item {
+                what: "line",
                 number: self.number,
                 text,
             });

@@ -148,22 +148,18 @@ async fn list(cli: &Cli, config: &Config, resolver: Resolver) -> Done {
     let work = |item: Item| {
         let (resolver, prober) = (resolver.clone(), prober.clone());
         async move {
-            let number = item.number;
+            let place = format!("{} {}", item.what, item.number);
             let found = match key(item) {
                 Ok(domain) => Ok(find(&resolver, prober.as_deref(), domain, addresses).await),
                 Err(stop) => Err(stop),
             };
-            (number, found)
+            (place, found)
         }
     };
-    let what = match cli.domains.is_empty() || cli.domains.iter().any(|word| word == "-") {
-        true => "line",
-        false => "argument",
-    };
-    let mut each = |event| {
+    let mut each = |event: Event<(String, Result<Found, Stop>)>| {
         ended = match event {
             Event::Found((_, Ok(found))) => print(&mut out, &found, config, &mut worst),
-            Event::Found((number, Err(stop))) => worst.take(&format!("{what} {number}"), Err(stop)),
+            Event::Found((place, Err(stop))) => worst.take(&place, Err(stop)),
             Event::Idle => out.flush(),
         };
         ended.is_ok()
@@ -200,7 +196,11 @@ async fn find(
 /// A domain as it is looked up.
 fn key(item: Item) -> Result<String, Stop> {
     let text = item.text.map_err(|why| Stop::new(Class::Data, why))?;
-    let word = text.split_whitespace().next().unwrap_or_default();
+    // Of a line only the first column counts, so that a list feeds what reads it.
+    let word = match item.what {
+        "line" => text.split_whitespace().next().unwrap_or_default(),
+        _ => text.as_str(),
+    };
     let about = |stop: Stop| stop.about(&format!("\"{word}\""));
     let name = word.rsplit_once('@').map_or(word, |(_, domain)| domain);
     match Domain::parse(name).map_err(|e| about(e.into()))? {

@@ -296,7 +296,6 @@ struct Tally {
     worst: Worst<'static>,
     bar: ProgressBar,
     counts: BTreeMap<&'static str, u64>,
-    what: &'static str,
 }
 
 impl Tally {
@@ -312,7 +311,6 @@ impl Tally {
             worst: Worst::new(TOOL),
             bar,
             counts: BTreeMap::new(),
-            what: if from_stdin { "line" } else { "argument" },
         }
     }
 
@@ -326,7 +324,7 @@ impl Tally {
             let stop = Stop::new(Class::Data, why);
             return self
                 .worst
-                .take(&format!("{} {}", self.what, row.number), Err(stop));
+                .take(&format!("{} {}", row.what, row.number), Err(stop));
         };
         self.bar.suspend(|| self.printer.print(&row, &finding))?;
         self.count(finding.verdict);

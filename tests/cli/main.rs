@@ -13,6 +13,8 @@ mod crash;
 mod faults;
 mod foreground;
 mod hostile;
+mod hosts;
+mod loss;
 mod mailq;
 mod mx;
 mod now;

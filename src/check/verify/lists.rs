@@ -12,7 +12,7 @@ pub struct Lists {
     roles: HashSet<String>,
     disposable: HashSet<String>,
     /// In the order of the file: the first of equally near ones is suggested.
-    free: Vec<String>,
+    free: Vec<(String, Letters)>,
     free_set: HashSet<String>,
     pub replies: Vec<Pattern>,
 }
@@ -75,8 +75,8 @@ impl Lists {
         Ok(Lists {
             roles: names(&text(ROLES)?).into_iter().collect(),
             disposable: names(&text(DISPOSABLE)?).into_iter().collect(),
-            free_set: free.iter().cloned().collect(),
-            free,
+            free: free.iter().map(|n| (n.clone(), letters(n))).collect(),
+            free_set: free.into_iter().collect(),
             replies,
         })
     }
@@ -106,9 +106,12 @@ impl Lists {
         if self.is_free(domain) || self.is_disposable(domain) {
             return None;
         }
+        let own = letters(domain);
         let near = |limit| {
-            let fits = |known: &&String| distance(domain, known, limit) <= limit;
-            self.free.iter().find(fits).cloned()
+            let fits = |(known, its): &&(String, Letters)| {
+                may_be_near(&own, its, limit) && distance(domain, known, limit) <= limit
+            };
+            self.free.iter().find(fits).map(|(name, _)| name.clone())
         };
         // Of a short name one slip makes another that exists.
         let limit = if domain.len() >= 10 { 2 } else { 1 };
@@ -137,6 +140,25 @@ fn names(text: &str) -> Vec<String> {
 
 fn parents(domain: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(domain), |name| Some(name.split_once('.')?.1))
+}
+
+/// How often each letter stands in a name.
+type Letters = [u8; 32];
+
+fn letters(name: &str) -> Letters {
+    let mut letters = [0; 32];
+    for octet in name.bytes() {
+        let slot: &mut u8 = &mut letters[usize::from(octet & 31)];
+        *slot = slot.saturating_add(1);
+    }
+    letters
+}
+
+/// A slip changes at most two of the letters: most names are told apart by that
+/// alone, at little cost.
+fn may_be_near(a: &Letters, b: &Letters, limit: usize) -> bool {
+    let differ = a.iter().zip(b).map(|(a, b)| usize::from(a.abs_diff(*b)));
+    differ.sum::<usize>() <= 2 * limit
 }
 
 /// Slips between two names: a letter more, less, another, or two swapped.

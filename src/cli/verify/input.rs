@@ -17,6 +17,8 @@ const LONGEST: usize = 1 << 20;
 /// One record.
 #[derive(Debug)]
 pub struct Row {
+    /// `line` or `argument`.
+    pub what: &'static str,
     /// Number of its line or argument, from 1.
     pub number: u64,
     /// The address, or what is wrong with the record.
@@ -45,6 +47,7 @@ pub fn rows(cli: &Cli) -> Result<(Rows, Option<StringRecord>), Stop> {
         return Ok((Box::new(lines.map(move |item| json_row(item, &key))), None));
     }
     let line = |item: Item| Row {
+        what: item.what,
         number: item.number,
         address: item.text,
         record: Record::Line,
@@ -68,6 +71,7 @@ fn json_row(item: Item, key: &str) -> Row {
         Ok(Ok(_)) => bad("no JSON object".to_owned()),
     };
     Row {
+        what: "line",
         number: item.number,
         address,
         record,
@@ -123,6 +127,7 @@ fn csv_rows(
             }
         };
         Some(Row {
+            what: "line",
             number: reader.position().line().saturating_sub(1).max(1),
             address,
             record,
