@@ -104,6 +104,25 @@ impl Class {
     }
 }
 
+/// What a program's exit status says of the mail that it was given
+/// (sysexits.h): an enhanced status code (RFC 3463), `None` for success. Only
+/// what is said of the mail itself refuses it; a program that is called wrongly,
+/// is broken or says something else is mended, and the mail waits.
+pub const fn status_of_program(exit: u8) -> Option<&'static str> {
+    Some(match exit {
+        0 => return None,
+        65 => "5.6.0",
+        67 => "5.1.1",
+        68 => "5.1.2",
+        69 => "5.3.0",
+        77 => "5.7.1",
+        73 => "4.2.0",
+        // Called wrongly, missing, not to be run, wrongly configured.
+        64 | 72 | 78 | 126 | 127 => "4.3.5",
+        _ => "4.3.0",
+    })
+}
+
 /// An error that knows its fate.
 pub trait Classify: std::error::Error {
     fn class(&self) -> Class;
@@ -112,6 +131,17 @@ pub trait Classify: std::error::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The table of smtputils.conf(5).
+    #[test]
+    fn exit_statuses_of_programs() {
+        let refused = [65, 67, 68, 69, 77];
+        for exit in 1..=u8::MAX {
+            let status = status_of_program(exit).unwrap();
+            assert_eq!(status.starts_with('5'), refused.contains(&exit), "{exit}");
+        }
+        assert_eq!(status_of_program(0), None);
+    }
 
     #[test]
     fn plain_words_have_no_number_of_an_error() {

@@ -6,6 +6,7 @@
 
 mod access;
 mod aliases;
+mod book;
 mod file;
 mod host;
 mod keys;
@@ -25,9 +26,11 @@ use crate::route::rewrite::Rules;
 use crate::route::table::{Route, Table};
 use crate::route::transport::{TlsPolicy, Transport};
 
+pub use access::route_to;
 pub use aliases::{load_aliases, load_aliases_from};
+pub use book::{Book, BookFiles, System, load_book};
 pub use host::user_spool;
-pub use keys::{KEYS, Key, server as parse_server};
+pub use keys::{KEYS, Key, server as parse_server, smarthost as server};
 pub use queue::{Notices, Queue};
 pub use value::{duration_text, parse_duration, parse_size};
 
@@ -51,6 +54,16 @@ pub struct Config {
     pub postmaster: String,
     /// Alias files; missing ones are skipped.
     pub aliases: Vec<PathBuf>,
+    /// Maps of virtual domains: `user@domain` and `@domain` to addresses.
+    pub virtuals: Vec<PathBuf>,
+    /// Users who left, with their new addresses; `moved_forward`: and their mail
+    /// is sent on.
+    pub moved: Vec<PathBuf>,
+    pub moved_forward: Vec<PathBuf>,
+    /// Between a user's name and its extension; empty: none.
+    pub address_separator: String,
+    /// Name of the file at home that says where a user's mail goes; empty: none.
+    pub forward_file: String,
     /// Where local mailboxes are (DESIGN section 3).
     pub local: Transport,
     /// Next hop for everything not local, with its TLS policy; else `mx:`.
@@ -134,6 +147,8 @@ pub struct Delivery {
     pub allow_networks: Vec<Network>,
     pub connect_timeout: Duration,
     pub command_timeout: Duration,
+    /// Longest a program may take with a message.
+    pub program_timeout: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -141,9 +156,18 @@ pub struct Serve {
     pub listen: Vec<String>,
     /// Networks that may relay.
     pub relay_from: Vec<Network>,
-    /// Local parts taken for local domains. Empty: users of the system and
-    /// aliases; `any`: all; else these and aliases.
+    /// Where users of local domains are looked up, besides aliases: names and
+    /// addresses, `passwd:`, `file:/path`, `maildir:/path/{user}`, or `any`. Empty:
+    /// the system's.
     pub users: Vec<String>,
+    /// Domains we are a backup for, in the form of route patterns.
+    pub relay_domains: Vec<String>,
+    /// Lists of their recipients; none: anybody is one.
+    pub relay_recipients: Vec<PathBuf>,
+    /// Networks that VRFY and EXPN tell who is here.
+    pub vrfy_from: Vec<Network>,
+    /// Content filter: program and arguments.
+    pub filter: Filter,
     pub max_sessions: usize,
     pub max_sessions_per_address: usize,
     pub max_recipients: usize,
@@ -154,6 +178,26 @@ pub struct Serve {
     pub min_rate: u64,
     /// Free space below which mail is refused with 452 4.3.1, octets.
     pub reserve: u64,
+}
+
+/// A program that every message passes through before it is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// Program and arguments; empty: none.
+    pub command: Vec<String>,
+    pub timeout: Duration,
+    /// Its address space, octets.
+    pub memory: u64,
+}
+
+impl Default for Filter {
+    fn default() -> Filter {
+        Filter {
+            command: Vec::new(),
+            timeout: Duration::from_secs(60),
+            memory: 1 << 30,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -183,14 +227,6 @@ pub struct Overrides {
     pub spool: Option<PathBuf>,
     /// Raised privilege: only the system's file, no environment.
     pub privileged: bool,
-}
-
-impl Serve {
-    /// Do `users` name this local part (or `any`)? It then has a mailbox here,
-    /// whether or not the system knows a user of that name.
-    pub fn lists_user(&self, local: &str) -> bool {
-        self.users.iter().any(|name| name == "any" || name == local)
-    }
 }
 
 impl Config {
@@ -253,6 +289,11 @@ impl Default for Config {
             spool: PathBuf::new(),
             postmaster: "postmaster".to_owned(),
             aliases: vec![PathBuf::from("/etc/aliases")],
+            virtuals: Vec::new(),
+            moved: Vec::new(),
+            moved_forward: Vec::new(),
+            address_separator: "+".to_owned(),
+            forward_file: ".forward".to_owned(),
             local: Transport::Mbox("/var/mail/{user}".to_owned()),
             smarthost: None,
             smarthost_tls: TlsPolicy::Opportunistic,
@@ -300,6 +341,7 @@ impl Default for Delivery {
             allow_networks: Vec::new(),
             connect_timeout: Duration::from_secs(30),
             command_timeout: Duration::from_secs(300),
+            program_timeout: Duration::from_secs(600),
         }
     }
 }
@@ -312,6 +354,10 @@ impl Default for Serve {
             listen: Vec::new(),
             relay_from: Vec::new(),
             users: Vec::new(),
+            relay_domains: Vec::new(),
+            relay_recipients: Vec::new(),
+            vrfy_from: Vec::new(),
+            filter: Filter::default(),
             max_sessions: 256,
             max_sessions_per_address: 32,
             max_recipients: 1000,

@@ -33,7 +33,17 @@ const NSS_BUFFER_MAX: usize = 1 << 20;
 
 /// The user of this name. `None` also where the database cannot be read.
 pub fn user_by_name(name: &str) -> Option<User> {
-    let name = CString::new(name).ok()?;
+    find_user(name).ok().flatten()
+}
+
+/// The user of this name.
+///
+/// # Errors
+/// The database cannot be read now.
+pub fn find_user(name: &str) -> io::Result<Option<User>> {
+    let Ok(name) = CString::new(name) else {
+        return Ok(None);
+    };
     user(|entry, buffer, result| {
         // SAFETY: entry and result are valid for writing, buffer is a live
         // slice whose length is given along with it; name is NUL-terminated
@@ -52,7 +62,7 @@ pub fn user_by_name(name: &str) -> Option<User> {
 
 fn user(
     mut ask: impl FnMut(*mut libc::passwd, &mut [libc::c_char], *mut *mut libc::passwd) -> i32,
-) -> Option<User> {
+) -> io::Result<Option<User>> {
     with_growing_buffer(|buffer| {
         let mut entry = MaybeUninit::<libc::passwd>::uninit();
         let mut result = std::ptr::null_mut();
@@ -114,6 +124,8 @@ pub fn group_by_name(name: &str) -> Option<u32> {
         // SAFETY: a result that is not null says that entry was filled in.
         Ok(unsafe { entry.assume_init() }.gr_gid)
     })
+    .ok()
+    .flatten()
 }
 
 /// The groups that a login of `name` has, `gid` among them.
@@ -138,17 +150,20 @@ pub fn groups_of(name: &str, gid: u32) -> io::Result<Vec<u32>> {
 }
 
 /// Calls `ask` with a larger buffer while it answers ERANGE.
-fn with_growing_buffer<T>(mut ask: impl FnMut(&mut [libc::c_char]) -> Result<T, i32>) -> Option<T> {
+fn with_growing_buffer<T>(
+    mut ask: impl FnMut(&mut [libc::c_char]) -> Result<T, i32>,
+) -> io::Result<Option<T>> {
     let mut size = 1024;
-    while size <= NSS_BUFFER_MAX {
+    loop {
         match ask(&mut vec![0; size]) {
-            Ok(value) => return Some(value),
-            Err(libc::ERANGE) => size *= 4,
+            Ok(value) => return Ok(Some(value)),
+            Err(libc::ERANGE) if size < NSS_BUFFER_MAX => size *= 4,
             Err(libc::EINTR) => {}
-            Err(_) => return None,
+            // What getpwnam(3) lists for a name that was not found.
+            Err(0 | libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM) => return Ok(None),
+            Err(code) => return Err(io::Error::from_raw_os_error(code)),
         }
     }
-    None
 }
 
 /// # Safety
@@ -204,6 +219,29 @@ const NO_GROUP: u32 = u32::MAX;
 /// removed, and PATH is set to the system's directories.
 const KEPT_VARIABLES: [&str; 6] = ["HOME", "USER", "LOGNAME", "NAME", "TERM", "NO_COLOR"];
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Makes `$body` what the C library calls as `main`, in place of Rust's own
+/// start-up: that reads `/proc/self/maps` and prepares a stack for a handler of
+/// overflows, which costs a program of a millisecond a thirtieth of it. What
+/// else it does, [`start`] does. Only for glibc, which hands the arguments to
+/// `std` by itself.
+#[macro_export]
+macro_rules! c_main {
+    ($body:path) => {
+        #[unsafe(no_mangle)]
+        extern "C" fn main() -> core::ffi::c_int {
+            $crate::sys::run_main($body)
+        }
+    };
+}
+
+/// Runs a program's body and ends the process as [`std::process::exit`] does,
+/// with what is still in the buffer of standard output written. A panic, which
+/// must not cross into C, is exit status 70 (EX_SOFTWARE).
+pub fn run_main(body: fn() -> u8) -> ! {
+    let status = std::panic::catch_unwind(body).unwrap_or(70);
+    std::process::exit(i32::from(status))
+}
 
 /// First act of every program: /dev/null for closed descriptors 0-2, SIGPIPE
 /// and SIGXFSZ ignored (their write errors are handled), an inherited signal
@@ -398,13 +436,20 @@ fn ofd(fd: BorrowedFd<'_>, command: i32, kind: i32) -> io::Result<libc::flock> {
 /// verified; then no_new_privs. Single-threaded callers only. After an error
 /// the process may be half changed: it must end.
 pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
+    become_user_to_run(uid, gid, groups)?;
+    // SAFETY: takes numbers alone.
+    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
+}
+
+/// As [`become_user`], but programs that it starts may be setgid: a user's
+/// vacation program sends its answer with the setgid `sendmail`.
+pub fn become_user_to_run(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
     // SAFETY: groups is a live slice with its length; the other calls take
     // numbers alone.
     unsafe {
         check(libc::setgroups(groups.len(), groups.as_ptr()))?;
         check(libc::setresgid(gid, gid, gid))?;
         check(libc::setresuid(uid, uid, uid))?;
-        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
     }
     SPOOL_GROUP.store(NO_GROUP, Ordering::Relaxed);
     // SAFETY: these calls take numbers alone; the last must fail.

@@ -14,6 +14,8 @@ mod smtp;
 mod bounces;
 #[path = "deliver/killed.rs"]
 mod killed;
+#[path = "deliver/lmtp.rs"]
+mod lmtp;
 #[path = "deliver/local.rs"]
 mod local;
 #[path = "deliver/log.rs"]

@@ -19,6 +19,7 @@ mod dialog {
     pub mod script;
     mod soup;
     pub mod stream;
+    pub mod users;
 }
 
 use std::path::{Path, PathBuf};

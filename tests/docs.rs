@@ -279,7 +279,7 @@ fn module(file: &str) -> &str {
 /// What each module may name: the arrow rule at the head of src/lib.rs.
 fn may_use(module: &str) -> &'static [&'static str] {
     match module {
-        "class" | "sys" => &["class"],
+        "class" | "sys" | "program" => &["class"],
         "log" => &["class", "config", "sys"],
         "smtp" => &["class", "smtp"],
         "route" => &["class", "smtp", "route"],
@@ -289,12 +289,13 @@ fn may_use(module: &str) -> &'static [&'static str] {
         "net" => &[
             "class", "config", "log", "sys", "smtp", "route", "message", "spool",
         ],
-        "deliver" | "serve" | "check" => &[
-            "class", "config", "log", "sys", "smtp", "route", "message", "spool", "net",
+        "deliver" | "serve" => &[
+            "class", "config", "log", "program", "sys", "smtp", "route", "message", "spool", "net",
         ],
+        "check" => &["class", "config", "sys", "smtp", "route", "net", "check"],
         "cli" => &[
-            "class", "config", "log", "sys", "smtp", "route", "message", "spool", "net", "deliver",
-            "serve", "check", "cli",
+            "class", "config", "log", "program", "sys", "smtp", "route", "message", "spool", "net",
+            "deliver", "serve", "check", "cli",
         ],
         _ => &["cli"],
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::net::conn::{Reach, reach};
+use crate::net::conn::{Address, Reach, reach};
 use crate::net::drive::{OpenError, Peer, Session};
 use crate::net::tls::{Connector, Demand, Files, Trust};
 use crate::route::network::{Network, is_public};
@@ -174,8 +174,9 @@ impl Caller {
         address: SocketAddr,
         tls: TlsWish,
     ) -> Result<Session, OpenError> {
+        let address = Address::Tcp(address);
         let peer = Peer {
-            address,
+            address: &address,
             host,
             implicit_tls: false,
             demand: &self.demand,

@@ -12,6 +12,8 @@ use crate::class::Class;
 use crate::spool::{Spool, SpoolError};
 use crate::{log, sys};
 
+const QUEUE: &str = "smtp-queue";
+
 /// How `smtp-queue` is called for one spool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runner {
@@ -58,7 +60,7 @@ impl Runner {
     }
 
     fn start(&self) -> Result<u32, String> {
-        let program = program()?;
+        let program = program(QUEUE)?;
         let args = self.args(&["run".as_ref(), "--drain".as_ref()]);
         let args: Vec<&OsStr> = args.iter().map(OsString::as_os_str).collect();
         sys::spawn_detached(&program, &args).map_err(|e| format!("{}: {e}", program.display()))
@@ -68,7 +70,7 @@ impl Runner {
     /// away, but for its stderr where `is_heard`: callers of `sendmail` take any
     /// word for an error. What it came to stands in the spool.
     pub fn run(&self, words: &[&OsStr], is_heard: bool) -> Result<(), Stop> {
-        let program = program().map_err(not_started)?;
+        let program = program(QUEUE).map_err(not_started)?;
         let stderr = if is_heard {
             Stdio::inherit()
         } else {
@@ -86,10 +88,27 @@ impl Runner {
         }
     }
 
+    /// Runs `smtp-queue` with these words and `input`; gives what it prints, and
+    /// its exit status where it ended by itself. Its stderr is ours.
+    pub fn ask(&self, words: &[&OsStr], input: OwnedFd) -> Result<(Vec<u8>, Option<u8>), Stop> {
+        let program = program(QUEUE).map_err(not_started)?;
+        let output = Command::new(&program)
+            .args(self.args(words))
+            .stdin(input)
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|e| not_started(format!("{}: {e}", program.display())))?;
+        let code = output
+            .status
+            .code()
+            .and_then(|code| u8::try_from(code).ok());
+        Ok((output.stdout, code))
+    }
+
     /// Becomes `smtp-queue` with these words, and with `input` where its verb
     /// reads any; comes back only when that fails.
     pub fn exec(&self, words: &[&OsStr], input: Option<OwnedFd>) -> Stop {
-        let program = match program() {
+        let program = match program(QUEUE) {
             Ok(program) => program,
             Err(text) => return not_started(text),
         };
@@ -115,6 +134,20 @@ impl Runner {
     }
 }
 
+/// Becomes the server; comes back only when that fails.
+pub fn exec_server(config: Option<&Path>) -> Stop {
+    let program = match program("smtp-serve") {
+        Ok(program) => program,
+        Err(text) => return not_started(text),
+    };
+    let mut command = Command::new(&program);
+    if let Some(config) = config {
+        command.arg("--config").arg(absolute(config));
+    }
+    let error = command.exec();
+    not_started(format!("{}: {error}", program.display()))
+}
+
 /// Asks the resident runner for a run now. One that cannot be asked is no
 /// failure of the message, which is queued.
 pub fn ask(spool: &Spool) {
@@ -128,19 +161,19 @@ pub fn is_missing(error: &SpoolError) -> bool {
     matches!(error, SpoolError::Missing(_))
 }
 
-/// `smtp-queue` stands beside our own file, or, for a server in `sbin`, in the
-/// `bin` next to it.
-fn program() -> Result<PathBuf, String> {
-    let own = std::env::current_exe().map_err(|e| format!("cannot find smtp-queue: {e}"))?;
-    let beside = own.with_file_name("smtp-queue");
+/// The others stand beside our own file, or in the `bin` or `sbin` next to it.
+fn program(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|e| format!("cannot find {name}: {e}"))?;
+    let beside = own.with_file_name(name);
     let Some(prefix) = own.parent().and_then(Path::parent) else {
         return Ok(beside);
     };
-    let in_bin = prefix.join("bin/smtp-queue");
-    Ok(if !beside.exists() && in_bin.exists() {
-        in_bin
-    } else {
-        beside
+    let mut places = ["bin", "sbin"]
+        .map(|dir| prefix.join(dir).join(name))
+        .into_iter();
+    Ok(match beside.exists() {
+        true => beside,
+        false => places.find(|path| path.exists()).unwrap_or(beside),
     })
 }
 

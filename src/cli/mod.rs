@@ -5,16 +5,20 @@
 //! becomes the exit status of sysexits.h. For many items, [`Worst`] reports
 //! each and remembers the worst.
 
+pub mod dialogue;
 pub mod drain;
 pub mod human;
 pub mod lines;
 pub mod mx;
 pub mod output;
+pub mod progress;
+pub mod prompt;
 pub mod queue;
 pub mod send;
 pub mod sendmail;
 pub mod serve;
 pub mod submit;
+pub mod told;
 pub mod trace;
 pub mod verify;
 pub mod words;
@@ -60,6 +64,14 @@ impl Stop {
         }
     }
 
+    /// This failure, and what went wrong besides.
+    pub fn and(self, other: &Stop) -> Stop {
+        match self {
+            Stop::Failed(class, text) => Stop::Failed(class, format!("{text}; {}", other.text())),
+            stop => stop,
+        }
+    }
+
     /// Text shown before an error: `smtp-queue hold: ID: ...`.
     pub fn about(self, what: &str) -> Stop {
         match self {
@@ -82,22 +94,27 @@ pub type Done = Result<(), Stop>;
 /// privilege), runs `body` with the arguments, reports what stopped it as
 /// `tool: message`, and gives the exit status.
 pub fn run(tool: &str, fds: Inherited, body: impl FnOnce(Vec<OsString>) -> Done) -> ExitCode {
-    crate::sys::start(fds == Inherited::Close);
-    finish(tool, body(std::env::args_os().skip(1).collect()))
+    ExitCode::from(status(tool, fds, body))
 }
 
-/// `smtp-send`, and the historic programs that it answers as.
-pub fn main_send() -> ExitCode {
+fn status(tool: &str, fds: Inherited, body: impl FnOnce(Vec<OsString>) -> Done) -> u8 {
+    crate::sys::start(fds == Inherited::Close);
+    report(tool, body(std::env::args_os().skip(1).collect()))
+}
+
+/// `smtp-send`, and the historic programs that it answers as; gives the exit
+/// status.
+pub fn main_send() -> u8 {
     let called = std::env::args_os().next().unwrap_or_default();
     let name = called_as(&called);
     if name.starts_with("smtp-send") {
-        run("smtp-send", Inherited::Close, send::main)
+        status("smtp-send", Inherited::Close, send::main)
     } else {
         let tool = match name.as_str() {
             "mailq" | "newaliases" | "smtpd" => name.as_str(),
             _ => "sendmail",
         };
-        run(tool, Inherited::Close, |words| sendmail::main(tool, words))
+        status(tool, Inherited::Close, |words| sendmail::main(tool, words))
     }
 }
 
@@ -122,12 +139,7 @@ pub enum Inherited {
     Keep,
 }
 
-/// Reports and gives the exit status.
-pub fn finish(tool: &str, done: Done) -> ExitCode {
-    ExitCode::from(report(tool, done))
-}
-
-/// As [`finish`], for a process that ends by `exit`.
+/// Says what stopped it, and gives the exit status.
 fn report(tool: &str, done: Done) -> u8 {
     match done {
         Ok(()) | Err(Stop::Quiet) => 0,

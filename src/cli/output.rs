@@ -63,16 +63,21 @@ impl Out {
         if self.json {
             return self.json(R::VERSION, record);
         }
+        self.row(R::COLUMNS, &record.row())
+    }
+
+    /// Values under headings of the caller's choice, with their least widths: a
+    /// table row on a terminal, else tab-separated.
+    pub fn row(&mut self, headings: &[(&str, usize)], row: &[String]) -> Done {
         if self.terminal && !self.headed {
             self.headed = true;
-            let names: Vec<String> = R::COLUMNS.iter().map(|c| c.0.to_owned()).collect();
-            self.raw(columns(R::COLUMNS, &names).as_bytes())?;
+            let names: Vec<String> = headings.iter().map(|c| c.0.to_owned()).collect();
+            self.raw(columns(headings, &names).as_bytes())?;
         }
-        let row = record.row();
         let line = if self.terminal {
-            columns(R::COLUMNS, &row)
+            columns(headings, row)
         } else {
-            tabs(&row)
+            tabs(row)
         };
         self.raw(line.as_bytes())
     }

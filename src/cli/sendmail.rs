@@ -3,18 +3,19 @@
 
 mod args;
 mod attempt;
+mod dead_letter;
 mod mailq;
 mod message;
 mod newaliases;
 mod queue;
 mod session;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use self::args::{Args, Errors, Mode};
 use super::{Done, Stop, drain};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, LogTo, Overrides};
 use crate::spool::Spool;
 use crate::{log, sys};
 
@@ -60,6 +61,7 @@ fn act(tool: &str, args: &Args) -> Done {
         Mode::Count => mailq::count(&load(args)?),
         Mode::Newaliases => newaliases::check(tool, load(args)?, args.aliases.as_deref()),
         Mode::Verify => queue::verify(args),
+        Mode::Serve => become_server(args),
         Mode::Run(select) => queue::run(args, &select),
         Mode::Nothing => Ok(()),
         Mode::Help => Err(Stop::Shown(HELP.to_owned())),
@@ -71,11 +73,20 @@ fn by_name(tool: &str) -> Result<Mode, Stop> {
     match tool {
         "mailq" => Ok(Mode::List),
         "newaliases" => Ok(Mode::Newaliases),
-        "smtpd" => Err(Stop::usage(
-            "the server is a program of its own: smtp-serve",
-        )),
+        "smtpd" => Ok(Mode::Serve),
         _ => Ok(Mode::Submit),
     }
+}
+
+/// `-bd`: the server, where one is configured.
+fn become_server(args: &Args) -> Done {
+    let config = load(args)?;
+    if config.serve.listen.is_empty() {
+        return Err(Stop::usage(
+            "serve.listen of the configuration names no place to listen on; the server is smtp-serve",
+        ));
+    }
+    Err(drain::exec_server(trusted(args.config.as_deref())))
 }
 
 /// The configuration; `-C` counts only where it gives nobody more than they
@@ -98,10 +109,19 @@ fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
-/// The mail log. Called as `sendmail`, stderr belongs to the caller.
-fn open_log(config: &Config, tag: Option<&OsStr>) {
-    let tag = tag.map(|t| String::from_utf8_lossy(t.as_bytes()));
-    log::open_quiet(config.log, tag.as_deref().unwrap_or("sendmail"));
+/// The mail log. Called as `sendmail`, stderr belongs to the caller, who may
+/// give it with `-d`.
+fn open_log(config: &Config, args: &Args) {
+    let tag = args
+        .tag
+        .as_deref()
+        .map(|t| String::from_utf8_lossy(t.as_bytes()));
+    let tag = tag.as_deref().unwrap_or("sendmail");
+    if args.debug {
+        log::open(LogTo::Stderr, tag);
+    } else {
+        log::open_quiet(config.log, tag);
+    }
 }
 
 /// The spool for reading; `None` where nothing was ever queued.

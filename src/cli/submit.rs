@@ -14,10 +14,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use jiff::Timestamp;
 
-pub use bad::return_to_sender;
+pub use bad::{Failed, return_to_sender};
 pub use caller::Caller;
 pub use incoming::{Incoming, Input, check_input};
-pub use now::private_copy;
+pub use now::{nameless, private_copy};
 pub use owner::{Tell, as_owner, tell_parent, with_owner};
 pub use rewriting::rewriting;
 
@@ -72,7 +72,7 @@ pub struct Submitted {
 #[derive(Debug)]
 pub struct Refused {
     pub stop: Stop,
-    pub bad: Vec<(String, AddrError)>,
+    pub failed: Vec<Failed>,
     pub sender: ReversePath,
 }
 
@@ -169,11 +169,25 @@ pub fn submit<R: io::Read>(
             sender: envelope.sender,
         }),
         Err(stop) => Err(Refused {
+            failed: all_failed(envelope.recipients.iter().map(|r| &r.address), &stop),
             stop,
-            bad: Vec::new(),
             sender: envelope.sender,
         }),
     }
+}
+
+/// Most recipients that a report about a whole message names.
+const MAX_REPORTED: usize = 100;
+
+/// Nobody gets it, for this reason.
+fn all_failed<'m>(recipients: impl Iterator<Item = &'m Mailbox>, stop: &Stop) -> Vec<Failed> {
+    let Stop::Failed(class, text) = stop else {
+        return Vec::new();
+    };
+    recipients
+        .take(MAX_REPORTED)
+        .map(|recipient| Failed::with_all(recipient, *class, text))
+        .collect()
 }
 
 type Bad = Vec<(String, AddrError)>;
@@ -197,13 +211,21 @@ fn envelope(
 ) -> Result<Addressed, Refused> {
     let sender = plan.sender.clone();
     let sender = sender.unwrap_or_else(|| ReversePath::Mailbox(caller.mailbox(&config.origin)));
-    let refused = |stop, bad, sender| Refused { stop, bad, sender };
+    let refused = |stop, failed, sender| Refused {
+        stop,
+        failed,
+        sender,
+    };
     let rewrite = rewriting(config, caller, &sender);
     let rewrite = rewrite.map_err(|stop| refused(stop, Vec::new(), sender.clone()))?;
     let sender = rewrite.sender(sender);
     let (recipients, bad) = recipients(config, plan, &rewrite, header);
     if let Err(stop) = acceptable(&recipients, &bad, plan, header) {
-        return Err(refused(stop, bad, sender));
+        let failed = match bad.as_slice() {
+            [] => all_failed(recipients.iter(), &stop),
+            bad => bad.iter().map(Failed::unreadable).collect(),
+        };
+        return Err(refused(stop, failed, sender));
     }
     let (recipients, original) = rewrite.recipients(recipients);
     Ok(Addressed {
@@ -281,7 +303,7 @@ fn addressed(
     recipients: Vec<Mailbox>,
 ) -> Envelope {
     let mut params = plan.params.clone();
-    params.smtputf8 = sender.mailbox().is_some_and(Mailbox::needs_utf8)
+    params.smtputf8 |= sender.mailbox().is_some_and(Mailbox::needs_utf8)
         || recipients.iter().any(Mailbox::needs_utf8);
     let mut words = vec![
         ("uid".to_owned(), caller.uid.to_string()),

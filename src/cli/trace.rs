@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use super::output::escape;
+use crate::class::plain;
 use crate::smtp::client::Said;
 
 /// A stderr that cannot be written is no reason to fail.
@@ -15,7 +16,7 @@ fn lines(said: &Said<'_>) -> String {
     match said {
         Said::Sent(line) => format!("-> {}\n", escape(line)),
         Said::Content(octets) => format!("-> [{octets} octets of content and their end]\n"),
-        Said::Note(text) => format!("** {}\n", escape(text)),
+        Said::Note(text) => format!("** {}\n", escape(&plain(*text))),
         Said::Heard(reply) => {
             let enhanced = reply.enhanced.map_or(String::new(), |e| format!("{e} "));
             let last = reply.lines.len().saturating_sub(1);

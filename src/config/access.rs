@@ -6,7 +6,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::slot::{self, Wrong, expected};
-use super::{Account, keys};
+use super::{Account, Config, keys};
 use crate::route::access::{Access, SecretSource};
 use crate::route::table::{Route, pattern};
 use crate::route::transport::{TlsPolicy, Transport};
@@ -163,6 +163,32 @@ impl PartRoute {
             tls,
             access,
         })
+    }
+}
+
+/// Everything by one transport, as an operator wants it for a message: with the
+/// options of what is configured with that transport, if anything is.
+pub fn route_to(config: &Config, text: &str) -> Result<Route, Wrong> {
+    let transport: Transport = keys::parsed(text)?;
+    if matches!(transport, Transport::Maildir(_) | Transport::Mbox(_)) {
+        return Err(expected("a transport that is not a local mailbox"));
+    }
+    let accounts = config.accounts.iter().map(|account| &account.route);
+    let mut known = config
+        .routes
+        .iter()
+        .chain(&config.smarthost)
+        .chain(accounts);
+    let known = known.find(|route| route.transport == transport).cloned();
+    let matches = vec!["*".to_owned()];
+    match known {
+        Some(known) => Ok(Route { matches, ..known }),
+        None => PartRoute {
+            matches,
+            to: Some((transport, keys::unsaid_tls(text))),
+            access: PartAccess::default(),
+        }
+        .whole(),
     }
 }
 

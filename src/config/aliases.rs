@@ -21,23 +21,54 @@ pub fn load_aliases(config: &Config) -> (Aliases, Vec<AliasError>) {
 /// Reads these alias files (`newaliases -oA`). A missing one is no error; one
 /// that others could have written is not read.
 pub fn load_aliases_from(files: &[PathBuf], origin: &str) -> (Aliases, Vec<AliasError>) {
-    let mut aliases = Aliases::default();
-    let mut errors = Vec::new();
+    let read = load_files(files, origin, &mut Included::default());
+    (read.aliases, read.errors)
+}
+
+/// What alias files hold.
+pub(super) struct Loaded {
+    pub aliases: Aliases,
+    pub errors: Vec<AliasError>,
+    /// The first file that is there and cannot be read.
+    pub unreadable: Option<AliasError>,
+}
+
+/// Files that `:include:` named.
+#[derive(Default)]
+pub(super) struct Included {
+    pub files: Vec<PathBuf>,
+}
+
+pub(super) fn load_files(files: &[PathBuf], origin: &str, included: &mut Included) -> Loaded {
+    let mut read = Loaded {
+        aliases: Aliases::default(),
+        errors: Vec::new(),
+        unreadable: None,
+    };
     for path in files {
         let name = path.to_string_lossy();
         match read_trusted(path) {
             Ok(text) => {
-                errors.extend(aliases.add_with(&name, &text, origin, &mut include));
+                let mut include = |path: &str| {
+                    included.files.push(PathBuf::from(path));
+                    include(path)
+                };
+                let errors = read.aliases.add_with(&name, &text, origin, &mut include);
+                read.errors.extend(errors);
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => errors.push(AliasError {
-                file: name.into_owned(),
-                line: 0,
-                text: format!("cannot be read: {e}"),
-            }),
+            Err(e) => {
+                let error = AliasError {
+                    file: name.into_owned(),
+                    line: 0,
+                    text: format!("cannot be read: {e}"),
+                };
+                read.unreadable.get_or_insert_with(|| error.clone());
+                read.errors.push(error);
+            }
         }
     }
-    (aliases, errors)
+    read
 }
 
 fn include(path: &str) -> Result<String, String> {
@@ -49,7 +80,7 @@ fn include(path: &str) -> Result<String, String> {
 
 /// A regular file of root's or our own that only its owner or group can write:
 /// what stands in it is run as `default_user` (I4).
-fn read_trusted(path: &Path) -> io::Result<String> {
+pub(super) fn read_trusted(path: &Path) -> io::Result<String> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits() as i32)

@@ -50,6 +50,11 @@ pub const KEYS: &[Key] = keys! {
     "spool" = "", "where queued mail is (/var/spool/smtputils; see FILES)", |c| Slot::Path(&mut c.spool);
     "postmaster" = "\"postmaster\"", "who gets what can be returned to nobody", |c| Slot::Address(&mut c.postmaster);
     "aliases" = "[\"/etc/aliases\"]", "alias files; missing ones are skipped", |c| Slot::Paths(&mut c.aliases);
+    "virtual" = "[]", "maps of virtual domains: user@domain and @domain to addresses", |c| Slot::Paths(&mut c.virtuals);
+    "moved" = "[]", "maps of users who left to their new addresses: refused with 551", |c| Slot::Paths(&mut c.moved);
+    "moved_forward" = "[]", "the same, and their mail is sent on: 251", |c| Slot::Paths(&mut c.moved_forward);
+    "address_separator" = "\"+\"", "between a user's name and an extension; empty: none", |c| Slot::Separator(&mut c.address_separator);
+    "forward_file" = "\".forward\"", "file at home that says where a user's mail goes; empty: none", |c| Slot::FileName(&mut c.forward_file);
     "local" = "\"mbox:/var/mail/{user}\"", "transport for local mailboxes", |c| Slot::Local(&mut c.local);
     "smarthost" = "", "next hop for all mail that is not local", |c| Slot::Smarthost(&mut c.smarthost);
     "smarthost_tls" = "\"opportunistic\"", "TLS towards the smarthost: none, opportunistic, required", |c| Slot::Tls(&mut c.smarthost_tls);
@@ -80,9 +85,16 @@ pub const KEYS: &[Key] = keys! {
     "delivery.allow_networks" = "[]", "networks that MX hosts may be in although they are not public", |c| Slot::Networks(&mut c.delivery.allow_networks);
     "delivery.connect_timeout" = "\"30s\"", "wait for a connection", |c| Slot::Duration(&mut c.delivery.connect_timeout, 1..=3600);
     "delivery.command_timeout" = "\"5m\"", "wait for a reply", |c| Slot::Duration(&mut c.delivery.command_timeout, 1..=7200);
+    "delivery.program_timeout" = "\"10m\"", "longest a program may take with a message", |c| Slot::Duration(&mut c.delivery.program_timeout, 1..=86400);
     "serve.listen" = "[]", "places to listen on: host:port, role://host:port, role:/path; see smtp-serve(8)", |c| Slot::Listen(&mut c.serve.listen);
     "serve.relay_from" = "[]", "networks whose clients may send to any domain", |c| Slot::Networks(&mut c.serve.relay_from);
-    "serve.users" = "[]", "local parts taken; empty: system users and aliases; \"any\": all", |c| Slot::Words(&mut c.serve.users);
+    "serve.users" = "[]", "where users are looked up besides aliases; empty: the system's", |c| Slot::Users(&mut c.serve.users);
+    "serve.relay_domains" = "[]", "domains that this host is a backup for", |c| Slot::Patterns(&mut c.serve.relay_domains);
+    "serve.relay_recipients" = "[]", "lists of their recipients; none: anybody", |c| Slot::Paths(&mut c.serve.relay_recipients);
+    "serve.vrfy_from" = "[]", "networks that VRFY and EXPN tell who is here", |c| Slot::Networks(&mut c.serve.vrfy_from);
+    "serve.filter" = "[]", "program, with arguments, that every message passes through", |c| Slot::Command(&mut c.serve.filter.command);
+    "serve.filter_timeout" = "\"1m\"", "longest it may take with a message", |c| Slot::Duration(&mut c.serve.filter.timeout, 1..=540);
+    "serve.filter_memory" = "\"1G\"", "most memory it may have", |c| Slot::Size(&mut c.serve.filter.memory, 1 << 20..=OCTETS);
     "serve.max_sessions" = "256", "sessions at once", |c| Slot::Count(&mut c.serve.max_sessions, 1..=MOST);
     "serve.max_sessions_per_address" = "32", "sessions at once from one address", |c| Slot::Count(&mut c.serve.max_sessions_per_address, 1..=MOST);
     "serve.max_recipients" = "1000", "recipients of one message", |c| Slot::Count(&mut c.serve.max_recipients, 100..=MOST);
@@ -154,10 +166,49 @@ pub fn listen(text: &str) -> Result<String, Wrong> {
 
 /// A transport for local mailboxes. `mx:` or a next hop would send local mail
 /// in a circle, so it has to be written as a route.
+/// One mark that stands in local parts without quotes, and nothing else does.
+pub fn separator(text: &str) -> Result<String, Wrong> {
+    match text {
+        "" | "+" | "-" | "=" | "_" | "#" => Ok(text.to_owned()),
+        _ => Err(expected("one of + - = _ # or nothing")),
+    }
+}
+
+pub fn file_name(text: &str) -> Result<String, Wrong> {
+    match text.contains(['/', '\0']) || text == "." || text == ".." {
+        true => Err(expected(
+            "the name of a file in the home directory, without /",
+        )),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// An entry of `serve.users`.
+pub fn users(text: &str) -> Result<String, Wrong> {
+    const FORM: &str = "a name, an address, any, passwd:, file:/path or maildir:/path/{user}";
+    let fine = match text.split_once(':') {
+        None if text.contains('@') => Mailbox::parse(text).is_ok(),
+        None => user(text).is_ok(),
+        Some(("passwd", rest)) => rest.is_empty(),
+        Some(("file", path)) => path.starts_with('/'),
+        Some(("maildir", path)) => {
+            path.contains("{user}") && format!("maildir:{path}").parse::<Transport>().is_ok()
+        }
+        Some(_) => false,
+    };
+    fine.then(|| text.to_owned()).ok_or_else(|| expected(FORM))
+}
+
+/// A domain, or `.domain` for those below it.
+pub fn domain_pattern(text: &str) -> Result<String, Wrong> {
+    let pattern = pattern(text).ok().filter(|p| p != "*" && !p.contains('@'));
+    pattern.ok_or_else(|| expected("a domain, or .domain"))
+}
+
 pub fn local(text: &str) -> Result<Transport, Wrong> {
     match parsed(text)? {
         Transport::Mx | Transport::Smtp { .. } => Err(expected(
-            "maildir:, mbox:, discard:, error: or hold: for local mailboxes",
+            "lmtp:, maildir:, mbox:, pipe:, discard:, error: or hold: for local mailboxes",
         )),
         local => Ok(local),
     }

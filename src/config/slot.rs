@@ -32,6 +32,15 @@ pub enum Slot<'a> {
     /// A name of the user database.
     User(&'a mut String),
     Words(&'a mut Vec<String>),
+    /// Where users are looked up.
+    Users(&'a mut Vec<String>),
+    /// Domains and `.domain`.
+    Patterns(&'a mut Vec<String>),
+    /// Between a name and its extension.
+    Separator(&'a mut String),
+    FileName(&'a mut String),
+    /// A program by its absolute path, and its arguments.
+    Command(&'a mut Vec<String>),
     Flag(&'a mut bool),
     Duration(&'a mut Duration, RangeInclusive<u64>),
     Size(&'a mut u64, RangeInclusive<u64>),
@@ -79,6 +88,11 @@ impl Slot<'_> {
             Slot::Phrase(s) => *s = phrase(text(value)?)?,
             Slot::User(s) => *s = keys::user(text(value)?)?,
             Slot::Words(s) => *s = list(value, |v| keys::user(text(v)?))?,
+            Slot::Users(s) => *s = list(value, |v| keys::users(text(v)?))?,
+            Slot::Patterns(s) => *s = list(value, |v| keys::domain_pattern(text(v)?))?,
+            Slot::Separator(s) => *s = keys::separator(text(value)?)?,
+            Slot::FileName(s) => *s = keys::file_name(text(value)?)?,
+            Slot::Command(s) => *s = command(value)?,
             Slot::Flag(s) => *s = value.as_bool().ok_or_else(|| expected("true or false"))?,
             Slot::Duration(s, range) => *s = duration(value, range)?,
             Slot::Size(s, range) => *s = size(value, range)?,
@@ -110,11 +124,13 @@ impl Slot<'_> {
     pub fn show(self) -> String {
         match self {
             Slot::Domain(s) | Slot::Address(s) | Slot::User(s) => quoted(s),
+            Slot::Separator(s) | Slot::FileName(s) => quoted(s),
+            Slot::Domains(s) | Slot::Users(s) | Slot::Listen(s) => array(s),
+            Slot::Patterns(s) | Slot::Command(s) | Slot::Words(s) => array(s),
             Slot::Mailbox(s) | Slot::Sender(s) | Slot::Phrase(s) => match s.as_str() {
                 "" => String::new(),
                 text => quoted(text),
             },
-            Slot::Domains(s) | Slot::Words(s) | Slot::Listen(s) => array(s),
             Slot::Flag(s) => s.to_string(),
             Slot::Duration(s, _) => quoted(duration_text(*s)),
             Slot::Size(s, _) => octets(*s),
@@ -304,6 +320,15 @@ pub fn path(value: &DeValue<'_>) -> Result<PathBuf, Wrong> {
     plain
         .then_some(path)
         .ok_or_else(|| expected("an absolute path"))
+}
+
+fn command(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
+    let words = list(value, |v| text(v).map(str::to_owned))?;
+    let is_plain =
+        words.first().is_none_or(|w| w.starts_with('/')) && !words.iter().any(|w| w.contains('\0'));
+    is_plain
+        .then_some(words)
+        .ok_or_else(|| expected("a program's absolute path, then its arguments"))
 }
 
 fn network(value: &DeValue<'_>) -> Result<Network, Wrong> {

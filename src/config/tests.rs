@@ -81,6 +81,10 @@ fn every_key_can_be_set_and_shown() {
         "[\"0.0.0.0:25\"]",
         "\"7s\"",
         "101",
+        "\"-\"",
+        "\".mailrules\"",
+        "[\"passwd:\", \"ann@a.example\", \"maildir:/srv/{user}\"]",
+        "[\"/usr/bin/filter\", \"-x\"]",
         "[{ uid = [\"www-data\"], from = \"web@example.org\", to_bare = true }]",
     ];
     for key in KEYS
@@ -391,7 +395,7 @@ fn wrong_values_are_told_by_position_and_not_repeated() {
         ),
         (
             "smarthost = \"s3cret.example\"",
-            "c.toml:1:13: expected a transport: mx:, smtp://host, smtps://host, submission://host, maildir:/path, mbox:/path, discard:, error:status text, or hold:",
+            "c.toml:1:13: expected a transport: mx:, smtp://host, smtps://host, submission://host, lmtp://host, lmtp:/socket, maildir:/path, mbox:/path, pipe:/program, discard:, error:status text, or hold:",
         ),
         (
             "smarthost = \"mx:\"",
@@ -407,7 +411,7 @@ fn wrong_values_are_told_by_position_and_not_repeated() {
         ),
         (
             "local = \"mx:\"",
-            "c.toml:1:9: expected maildir:, mbox:, discard:, error: or hold: for local mailboxes",
+            "c.toml:1:9: expected lmtp:, maildir:, mbox:, pipe:, discard:, error: or hold: for local mailboxes",
         ),
         (
             "[dns]\nservers = [\"s3cret\"]",
@@ -427,8 +431,8 @@ fn wrong_values_are_told_by_position_and_not_repeated() {
             "c.toml:1:1: expected match and to in every route",
         ),
         (
-            "[[route]]\nmatch = \"*\"\nto = \"pipe:/x\"",
-            "c.toml:3:6: pipe: is not built into this version",
+            "[[route]]\nmatch = \"*\"\nto = \"bsmtp:/x\"",
+            "c.toml:3:6: bsmtp: is not built into this version",
         ),
         (
             "[[route]]\nmatch = \"s3 cret\"\nto = \"mx:\"",

@@ -14,7 +14,7 @@ use super::{local, notice, result};
 use crate::log;
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
-use crate::spool::{Attempt, Outcome};
+use crate::spool::{Attempt, Outcome, Target};
 
 /// Received fields beyond which mail is in a loop (DESIGN section 8, R5).
 const MAX_HOPS: usize = 100;
@@ -43,8 +43,7 @@ impl<'s> Job<'_, 's> {
             return;
         }
         let mut plan = Plan::default();
-        // `hold:` routes catch a message once: one that was released goes on.
-        let table = self.engine.table(self.state.was_released());
+        let table = self.engine.table_for(self.state);
         let table = table.for_sender(&self.head.envelope.sender);
         for number in pending {
             self.plan(number, &table, &mut plan);
@@ -84,7 +83,7 @@ impl<'s> Job<'_, 's> {
             let members = plan.lists.entry(owner.clone()).or_default();
             return members.push((number, mailbox));
         }
-        plan.add(table, number, &target.to);
+        plan.add(table, number, target);
     }
 
     fn remotes(&self, groups: Groups) {
@@ -227,7 +226,15 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Finds the next hop of a target.
-    pub fn add(&mut self, table: &Table, number: u32, to: &str) {
+    pub fn add(&mut self, table: &Table, number: u32, target: &Target) {
+        let to = target.to.as_str();
+        if let Some(words) = &target.refused {
+            let (status, words) = words.split_once(' ').unwrap_or(("5.1.1", words));
+            return self.immediate.push(Attempt {
+                target: number,
+                ..result::failed(status, words)
+            });
+        }
         let attempt = match (hop::next(table, to), Mailbox::parse(to)) {
             (Ok((Hop::Remote(remote), _)), Ok(mailbox)) => {
                 let group = self

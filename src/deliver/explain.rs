@@ -2,10 +2,11 @@
 
 use tokio::sync::watch;
 
+use super::forward::{self, Reader};
 use super::hop::{self, Hop, LocalKind, Place};
 use super::hosts::candidates;
-use super::{Engine, RunError, local, runtime};
-use crate::config::Config;
+use super::{Engine, RunError, expand, local, runtime};
+use crate::config::{BookFiles, Config};
 use crate::smtp::addr::{Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::spool::{Envelope, Origin, Recipient, Target};
@@ -29,18 +30,20 @@ pub struct Explanation {
     pub problem: Option<(String, String)>,
 }
 
-/// Follows aliases and routes of one address. With `ask` the name service is
+/// Follows aliases and routes of one address, for mail from `sender`. With `ask` the name service is
 /// asked for hosts; without, nothing leaves this host. Builds its own runtime.
 pub fn explain_route(
     config: Config,
+    sender: &ReversePath,
     address: &Mailbox,
     ask: bool,
 ) -> Result<Vec<Explanation>, RunError> {
-    let runtime = runtime()?;
-    let (_stop, stopped) = watch::channel(false);
-    let engine = Engine::new(config, runtime.handle().clone(), stopped, None);
-    let envelope = envelope_of(address);
-    let targets = match engine.expand(&envelope) {
+    let envelope = envelope_of(sender, address);
+    // First, for a user's file is read in a process of its own while there is one
+    // thread. The caller has told what is wrong with the other files.
+    let book = BookFiles::default().get(&config, |_| ());
+    let mut forward = |name: &str| forward::targets(&config, Reader::Root, name);
+    let targets = match expand::with_ways(&book, &envelope, &mut forward) {
         Ok(targets) => targets,
         Err(error) => {
             let mut explanation = blank(address.to_string());
@@ -48,13 +51,26 @@ pub fn explain_route(
             return Ok(vec![explanation]);
         }
     };
-    let explain = |target: &Target| runtime.block_on(one(&engine, &envelope, target, ask));
-    Ok(targets.iter().map(explain).collect())
+    let runtime = runtime()?;
+    let (_stop, stopped) = watch::channel(false);
+    let engine = Engine::new(config, runtime.handle().clone(), stopped, None);
+    let explain = |(target, way): (Target, String)| {
+        let explained = runtime.block_on(one(&engine, &envelope, &target, ask));
+        Explanation {
+            because: [way, explained.because]
+                .into_iter()
+                .filter(|words| !words.is_empty())
+                .collect::<Vec<_>>()
+                .join(", "),
+            ..explained
+        }
+    };
+    Ok(targets.into_iter().map(explain).collect())
 }
 
-fn envelope_of(address: &Mailbox) -> Envelope {
+fn envelope_of(sender: &ReversePath, address: &Mailbox) -> Envelope {
     Envelope {
-        sender: ReversePath::Null,
+        sender: sender.clone(),
         params: MailParams::default(),
         recipients: vec![Recipient {
             address: address.clone(),
@@ -83,7 +99,12 @@ fn blank(to: String) -> Explanation {
 async fn one(engine: &Engine, envelope: &Envelope, target: &Target, ask: bool) -> Explanation {
     let mut explanation = blank(target.to.clone());
     explanation.owner = target.owner.clone();
-    let (hop, because) = match hop::next(&engine.table, &target.to) {
+    if let Some(refused) = &target.refused {
+        let (status, words) = refused.split_once(' ').unwrap_or(("5.1.1", refused));
+        explanation.problem = Some((status.to_string(), words.to_string()));
+        return explanation;
+    }
+    let (hop, because) = match hop::next(&engine.table.for_sender(&envelope.sender), &target.to) {
         Ok(decided) => decided,
         Err((status, words)) => {
             explanation.problem = Some((status.to_string(), words));
@@ -103,7 +124,7 @@ async fn one(engine: &Engine, envelope: &Envelope, target: &Target, ask: bool) -
                 LocalKind::Program(_) => "pipe:".to_string(),
                 _ => local.route.clone(),
             };
-            match local::order(&engine.config, &local, envelope, target) {
+            match local::order(&engine.config, &engine.book(), &local, envelope, target) {
                 Ok(order) if order.is_nobody() => {
                     let words = format!("{}: no such user here", target.to);
                     explanation.problem = Some(("5.1.1".to_string(), words));

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
+use super::attempt::for_each;
 use super::job::{Decision, Job, Next, lock};
 use super::notice::{self, About, Kind, Made, MakeError};
 use super::result;
@@ -221,6 +222,15 @@ impl Job<'_, '_> {
             / (f64::from(u32::MAX) + 1.0);
         let schedule = &self.engine.config.retry;
         schedule.next(attempts, unsigned(queued), unsigned(now), random)
+    }
+
+    /// An operator's word: nobody is tried any more.
+    pub(super) fn give_up_all(&self, words: Option<(&str, &str)>) {
+        let open = self.open_targets();
+        let Some((status, words)) = words else {
+            return self.give_up(&open);
+        };
+        self.record(for_each(&open, &result::failed(status, words)));
     }
 
     /// BN-22: too long in the queue.

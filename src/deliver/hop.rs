@@ -1,6 +1,7 @@
 //! The next hop of a target, and the groups of targets that share one.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::net::tls::{Demand, Files, Trust};
@@ -42,7 +43,10 @@ pub enum Place {
         name: String,
         port: u16,
         implicit_tls: bool,
+        lmtp: bool,
     },
+    /// An LMTP server's socket on this host.
+    Socket(PathBuf),
 }
 
 /// A mailbox of this host.
@@ -54,8 +58,11 @@ pub struct Local {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum LocalKind {
-    /// The mailbox of a local part, as the transport's template has it.
-    User { transport: Transport, local: String },
+    /// A user's mailbox or program, as the transport has it.
+    User {
+        transport: Transport,
+        address: Mailbox,
+    },
     /// A file or, with a slash at its end, a Maildir of an alias.
     File(String),
     /// A program of an alias.
@@ -63,6 +70,14 @@ pub enum LocalKind {
 }
 
 impl Remote {
+    /// LMTP is spoken there.
+    pub fn is_lmtp(&self) -> bool {
+        matches!(
+            self.place,
+            Place::Host { lmtp: true, .. } | Place::Socket(_)
+        )
+    }
+
     /// Whom to take for the next hop, and what to show it.
     pub fn demand(&self) -> Demand {
         let access = &self.access;
@@ -91,7 +106,7 @@ impl Remote {
         match &self.place {
             Place::Mx(domain) => format!("mx:{domain} {tls}"),
             Place::Literal(address) => format!("[{address}] {tls}"),
-            Place::Host { .. } => format!("{} {tls}", self.route),
+            Place::Host { .. } | Place::Socket(_) => format!("{} {tls}", self.route),
         }
     }
 }
@@ -125,12 +140,20 @@ fn by_transport(decision: &Decision<'_>, mailbox: &Mailbox) -> Result<Hop, (&'st
             name: host.clone(),
             port: *port,
             implicit_tls: *implicit_tls,
+            lmtp: false,
         },
-        Transport::Maildir(_) | Transport::Mbox(_) => {
+        Transport::Lmtp { host, port } => Place::Host {
+            name: host.clone(),
+            port: *port,
+            implicit_tls: false,
+            lmtp: true,
+        },
+        Transport::LmtpSocket(path) => Place::Socket(path.into()),
+        Transport::Maildir(_) | Transport::Mbox(_) | Transport::Pipe(_) => {
             return Ok(Hop::Local(Local {
                 kind: LocalKind::User {
                     transport: decision.transport.clone(),
-                    local: mailbox.local.clone(),
+                    address: mailbox.clone(),
                 },
                 route: decision.transport.to_string(),
             }));

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::Engine;
 use super::hop::{Place, Remote};
 use super::result::{self, Instead};
+use crate::net::conn::Address;
 use crate::net::dns::Addresses;
 use crate::net::lookup::is_own;
 use crate::route::mx::{MxAnswer, Plan, Trouble, plan};
@@ -17,7 +18,16 @@ pub const MAX_ADDRESSES: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     pub host: String,
-    pub address: SocketAddr,
+    pub address: Address,
+}
+
+impl Candidate {
+    fn new(host: &str, address: IpAddr, port: u16) -> Candidate {
+        Candidate {
+            host: host.to_string(),
+            address: Address::Tcp(SocketAddr::new(address, port)),
+        }
+    }
 }
 
 /// What an address means for us.
@@ -36,6 +46,10 @@ pub async fn candidates(engine: &Engine, remote: &Remote) -> Result<Vec<Candidat
         Place::Mx(domain) => by_mx(engine, domain).await?,
         Place::Literal(address) => literal(engine, *address)?,
         Place::Host { name, port, .. } => by_name(engine, name, *port).await?,
+        Place::Socket(path) => vec![Candidate {
+            host: engine.config.hostname.clone(),
+            address: Address::Unix(path.clone()),
+        }],
     };
     found.truncate(MAX_ADDRESSES);
     Ok(found)
@@ -121,10 +135,7 @@ async fn of_host(engine: &Engine, host: &str) -> Result<Option<Vec<Candidate>>, 
         match judge(engine, *address) {
             Verdict::Own => return Ok(None),
             Verdict::Forbidden => {}
-            Verdict::Usable => usable.push(Candidate {
-                host: host.to_string(),
-                address: SocketAddr::new(*address, port),
-            }),
+            Verdict::Usable => usable.push(Candidate::new(host, *address, port)),
         }
     }
     match (usable.is_empty(), addresses.first()) {
@@ -143,10 +154,11 @@ async fn look_up(engine: &Engine, host: &str) -> Addresses {
 fn literal(engine: &Engine, address: IpAddr) -> Result<Vec<Candidate>, Instead> {
     let host = format!("[{address}]");
     match judge(engine, address) {
-        Verdict::Usable => Ok(vec![Candidate {
-            host,
-            address: SocketAddr::new(address, engine.config.delivery.port),
-        }]),
+        Verdict::Usable => Ok(vec![Candidate::new(
+            &host,
+            address,
+            engine.config.delivery.port,
+        )]),
         Verdict::Own => Err(looping(&host)),
         Verdict::Forbidden => Err(forbidden(&host, address)),
     }
@@ -194,10 +206,7 @@ async fn by_name(engine: &Engine, name: &str, port: u16) -> Result<Vec<Candidate
             }
         },
     };
-    let candidate = |address| Candidate {
-        host: name.to_string(),
-        address: SocketAddr::new(address, port),
-    };
+    let candidate = |address| Candidate::new(name, address, port);
     Ok(addresses.into_iter().map(candidate).collect())
 }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::content::Letter;
 use super::notice::MakeError;
-use super::{Engine, Summary, finish};
+use super::{Engine, GaveUp, Summary, finish};
 use crate::log;
 use crate::spool::{
     Attempt, Claim, Entry, Head, Id, Lock, Outcome, Place, Spool, SpoolError, State, Target,
@@ -138,6 +138,38 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is done with a message.
+pub(super) enum Task<'a> {
+    Attempt,
+    /// Whoever has no result fails with this status and these words; `None`: the
+    /// time is over.
+    GiveUp(Option<(&'a str, &'a str)>),
+}
+
+/// Does a task that is no attempt on a message, wherever it is.
+pub(super) fn end(
+    engine: &Engine,
+    spool: &Spool,
+    entry: &Entry,
+    task: &Task<'_>,
+) -> Result<GaveUp, SpoolError> {
+    let Some(claim) = spool.claim(entry)? else {
+        return Err(SpoolError::Busy(entry.id));
+    };
+    let mut report = Report::busy(entry.id);
+    report.next = Next::Done;
+    claimed(engine, spool, claim, &HashSet::new(), task, &mut report)?;
+    if report.next == Next::Busy {
+        return Err(SpoolError::Busy(entry.id));
+    }
+    match spool.find(entry.id.as_str()) {
+        Err(SpoolError::NoSuchId(_)) => Ok(GaveUp::Done),
+        Ok(left) if left.place == Place::Failed => Ok(GaveUp::SetAside),
+        Ok(_) => Ok(GaveUp::Waits),
+        Err(error) => Err(error),
+    }
+}
+
 /// Works on one message. `tried`: targets that had their attempt already, while
 /// others waited for a slot.
 pub fn work(
@@ -153,7 +185,9 @@ pub fn work(
         ..Report::busy(entry.id)
     };
     let result = match spool.claim(entry) {
-        Ok(Some(claim)) => claimed(engine, spool, claim, tried, &mut report),
+        // Held or set aside since the directories were read: not for a run.
+        Ok(Some(claim)) if !claim.entry().place.is_queued() => Ok(()),
+        Ok(Some(claim)) => claimed(engine, spool, claim, tried, &Task::Attempt, &mut report),
         Ok(None) => {
             report.next = Next::Busy;
             Ok(())
@@ -181,6 +215,7 @@ fn claimed<'s>(
     spool: &'s Spool,
     mut claim: Claim<'s>,
     tried: &HashSet<u32>,
+    task: &Task<'_>,
     report: &mut Report,
 ) -> Result<(), SpoolError> {
     let head = claim.head().clone();
@@ -188,9 +223,15 @@ fn claimed<'s>(
         report.next = Next::Busy;
         return Ok(());
     }
-    let targets = match &claim.state().targets {
-        Some(targets) => targets.clone(),
-        None => {
+    let targets = match (&claim.state().targets, task) {
+        (Some(targets), _) => targets.clone(),
+        // Who was never expanded fails by the address that the sender knows.
+        (None, Task::GiveUp(_)) => {
+            let targets = crate::spool::unexpanded(&head);
+            claim.record_targets(&targets)?;
+            targets
+        }
+        (None, Task::Attempt) => {
             let targets = match expand(engine, &claim, &head) {
                 Ok(targets) => targets,
                 Err(why) => return postpone(engine, claim, &why),
@@ -220,6 +261,7 @@ fn claimed<'s>(
         &targets,
         &state,
         tried,
+        task,
         &mut progress,
     );
     let claim = claim.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -358,6 +400,7 @@ fn decide<'s>(
     targets: &[Target],
     state: &State,
     tried: &HashSet<u32>,
+    task: &Task<'_>,
     progress: &mut Progress,
 ) -> Result<Decision, SpoolError> {
     let open = || -> io::Result<Box<dyn io::Read + Send>> {
@@ -398,7 +441,10 @@ fn decide<'s>(
         progress: Mutex::new(std::mem::take(progress)),
     };
     job.tell_what_is_left();
-    job.attempt();
+    match task {
+        Task::Attempt => job.attempt(),
+        Task::GiveUp(words) => job.give_up_all(*words),
+    }
     let decision = finish::decide(&job);
     *progress = job
         .progress

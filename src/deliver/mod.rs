@@ -12,6 +12,8 @@ mod content;
 mod expand;
 mod explain;
 mod finish;
+mod forward;
+mod giveup;
 mod hop;
 mod hosts;
 mod job;
@@ -26,6 +28,7 @@ mod result;
 mod schedule;
 mod wake;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,17 +38,19 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use crate::class::{Class, Classify};
-use crate::config::Config;
+use crate::config::{self, Book, BookFiles, Config};
 use crate::log;
 use crate::net::dns::Resolver;
 use crate::net::tls::Connector;
 use crate::route::table::Table;
 use crate::route::transport::Transport;
 use crate::smtp::client::{Talk, Trace};
-use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, Target};
+use crate::spool::{Attempt, Envelope, Id, Outcome, Spool, State, Target};
 
 pub use explain::{Explanation, explain_route};
 pub use finish::{Told, ToldOf, told_of};
+pub use giveup::{GaveUp, GiveUp};
+pub use local::append_to_mbox;
 pub use login::Prompt;
 pub use now::{Delivered, now};
 
@@ -131,16 +136,6 @@ impl Classify for RunError {
     }
 }
 
-/// What a person who waits may want of the dialogues with servers.
-#[derive(Clone, Debug, Default)]
-pub struct Wishes {
-    pub talk: Talk,
-    /// A name for EHLO in the place of the configured one.
-    pub hello: Option<String>,
-    /// One command at a time.
-    pub no_pipelining: bool,
-}
-
 /// What all deliveries of a process share.
 #[derive(Debug)]
 struct Engine {
@@ -148,7 +143,7 @@ struct Engine {
     table: Table,
     /// Without `hold:` routes, for messages that were released.
     released: Table,
-    aliases: expand::AliasFiles,
+    book: BookFiles,
     resolver: Result<Resolver, String>,
     connector: Connector,
     logins: login::Logins,
@@ -157,7 +152,7 @@ struct Engine {
     stop: watch::Receiver<bool>,
     parent: Option<Arc<parent::Link>>,
     /// What whoever waits wants of each dialogue.
-    wishes: Wishes,
+    talk: Talk,
     notices: notice::Cap,
     /// The first message that the spool's own errors kept from being worked on.
     trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
@@ -181,7 +176,7 @@ impl Engine {
         Engine {
             table,
             released,
-            aliases: expand::AliasFiles::default(),
+            book: BookFiles::default(),
             resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
             connector: Connector::new(config.tls.ca_file.clone()),
             logins: login::Logins::default(),
@@ -189,7 +184,7 @@ impl Engine {
             runtime,
             stop,
             parent,
-            wishes: Wishes::default(),
+            talk: Talk::default(),
             notices: notice::Cap::default(),
             trouble: Mutex::default(),
             config,
@@ -201,17 +196,26 @@ impl Engine {
         first.get_or_insert((id, error));
     }
 
-    /// The routing table, without `hold:` routes for what was released.
-    fn table(&self, is_released: bool) -> &Table {
-        match is_released {
-            true => &self.released,
-            false => &self.table,
+    /// The routing table of a message: `hold:` routes catch it once, one that was
+    /// released goes on; one that an operator rerouted goes where he said.
+    fn table_for(&self, state: &State) -> Cow<'_, Table> {
+        let given = state.route.as_deref();
+        let given = given.and_then(|to| config::route_to(&self.config, to).ok());
+        match given {
+            Some(route) => Cow::Owned(Table::of_one(route)),
+            None if state.was_released() => Cow::Borrowed(&self.released),
+            None => Cow::Borrowed(&self.table),
         }
     }
 
     fn expand(&self, envelope: &Envelope) -> Result<Vec<Target>, String> {
-        let aliases = self.aliases.get(&self.config);
-        expand::targets(&self.config, &self.table, &aliases, envelope)
+        let mut forward = |name: &str| forward::targets(&self.config, forward::Reader::Own, name);
+        expand::targets(&self.book(), envelope, &mut forward)
+    }
+
+    fn book(&self) -> Arc<Book> {
+        self.book
+            .get(&self.config, |error| log::config_error(error))
     }
 
     /// Is this the name of this host (MX-08)?
@@ -273,7 +277,7 @@ fn run_here(
     let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
     let mut engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
-    engine.wishes.talk.trace = trace;
+    engine.talk.trace = trace;
     let summary = std::thread::scope(|threads| {
         runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
     });

@@ -11,16 +11,20 @@ use super::attempt::{Plan, for_each};
 use super::content::{At, Letter, nameless};
 use super::hop::{Local, Remote};
 use super::local;
+use super::login::Prompt;
 use super::remote::{self, Batch, Settled, Stop};
 use super::result::Instead;
-use super::{Engine, RunError, Wishes, result, runtime};
+use super::{Engine, RunError, result, runtime};
 use crate::config::Config;
 use crate::log;
+use crate::smtp::client::Talk;
 use crate::spool::{Attempt, BodyKind, Envelope, Id, Outcome, SpoolError, Target};
 
 /// What became of one destination.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivered {
+    /// As the envelope has it.
+    pub original: String,
     /// After aliases.
     pub to: String,
     pub attempt: Attempt,
@@ -36,14 +40,15 @@ pub fn now(
     id: Id,
     envelope: &Envelope,
     message: &mut dyn Read,
-    wishes: Wishes,
+    talk: Talk,
+    prompt: Option<Prompt>,
 ) -> Result<Vec<Delivered>, RunError> {
-    let is_test = wishes.talk.until.is_some();
-    let results = attempts(config, envelope, message, wishes)?;
+    let is_test = talk.until.is_some();
+    let results = attempts(config, envelope, message, talk, prompt)?;
     if is_test {
         return Ok(results);
     }
-    for Delivered { to, attempt } in &results {
+    for Delivered { to, attempt, .. } in &results {
         let told = result::in_log(&id, envelope, to, attempt);
         match attempt.result {
             Outcome::Delivered => log::sent(&told),
@@ -58,7 +63,8 @@ fn attempts(
     config: Config,
     envelope: &Envelope,
     message: &mut dyn Read,
-    wishes: Wishes,
+    talk: Talk,
+    prompt: Option<Prompt>,
 ) -> Result<Vec<Delivered>, RunError> {
     let io = |e: io::Error| {
         RunError::Spool(match e.kind() {
@@ -76,12 +82,14 @@ fn attempts(
     let runtime = runtime()?;
     let (_stop, stopped) = watch::channel(false);
     let mut engine = Engine::new(config, runtime.handle().clone(), stopped, None);
-    engine.wishes = wishes;
+    engine.talk = talk;
+    engine.logins.prompt = prompt;
     let targets = match engine.expand(envelope) {
         Ok(targets) => targets,
         Err(error) => {
             let attempt = result::deferred("4.3.5", error.clone());
             let to = |r: &crate::spool::Recipient| Delivered {
+                original: r.address.to_string(),
                 to: r.address.to_string(),
                 attempt: attempt.clone(),
             };
@@ -90,7 +98,12 @@ fn attempts(
     };
     let numbered = (0u32..).zip(&targets);
     let attempts = deliver(&engine, envelope, &letter, &targets);
+    let original = |target: &Target| {
+        let recipient = envelope.recipients.get(target.recipient as usize);
+        recipient.map_or_else(|| target.to.clone(), |r| r.address.to_string())
+    };
     let results = numbered.map(|(n, target)| Delivered {
+        original: original(target),
         to: target.to.clone(),
         attempt: attempts.get(&n).cloned().unwrap_or_else(untried),
     });
@@ -148,7 +161,7 @@ fn deliver(
     let mut plan = Plan::default();
     let table = engine.table.for_sender(&envelope.sender);
     for (number, target) in (0u32..).zip(targets) {
-        plan.add(&table, number, &target.to);
+        plan.add(&table, number, target);
     }
     let words = "a route would hold this mail: queue it instead";
     let held = for_each(&plan.held, &result::deferred("4.7.1", words));
@@ -206,8 +219,8 @@ fn here(
     target: &Target,
     to: &Local,
 ) -> Attempt {
-    match local::order(&engine.config, to, envelope, target) {
+    match local::order(&engine.config, &engine.book(), to, envelope, target) {
         Err(attempt) => *attempt,
-        Ok(order) => local::here(&order, letter, &target.to).unwrap_or_else(damaged),
+        Ok(order) => local::here(order, letter, &target.to).unwrap_or_else(damaged),
     }
 }

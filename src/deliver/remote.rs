@@ -12,6 +12,7 @@ use super::hop::{Place, Remote};
 use super::hosts::{Candidate, candidates};
 use super::pool::{Kept, Slot};
 use super::{notice, result};
+use crate::net::conn::Address;
 use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
@@ -236,7 +237,7 @@ impl Delivery<'_> {
         candidate: &Candidate,
         start: Instant,
     ) -> Option<Session> {
-        let until = self.engine.wishes.talk.until;
+        let until = self.engine.talk.until;
         if until.is_none_or(|until| until > Until::Auth) {
             return Some(session);
         }
@@ -266,16 +267,18 @@ impl Delivery<'_> {
         let host = candidate.host.trim_matches(|c| c == '[' || c == ']');
         let demand = self.remote.demand();
         let peer = Peer {
-            address: candidate.address,
+            address: &candidate.address,
             host,
             implicit_tls,
             demand: &demand,
             connect_timeout: engine.config.delivery.connect_timeout,
         };
-        let until = engine.wishes.talk.until;
+        let until = engine.talk.until;
         let wish = match self.remote.tls {
             _ if implicit_tls || until == Some(Until::Ehlo) => TlsWish::No,
             _ if until == Some(Until::StartTls) => TlsWish::Must,
+            // Nobody listens in between.
+            _ if matches!(candidate.address, Address::Unix(_)) => TlsWish::No,
             TlsPolicy::None => TlsWish::No,
             TlsPolicy::Opportunistic => TlsWish::IfOffered,
             TlsPolicy::Required | TlsPolicy::Pinned => TlsWish::Must,
@@ -283,6 +286,7 @@ impl Delivery<'_> {
         let auth = self.auth(candidate, implicit_tls).await?;
         let settings = |wish| Settings {
             auth: auth.clone(),
+            lmtp: self.remote.is_lmtp(),
             ..engine.settings(wish)
         };
         let first = Session::open(&peer, settings(wish), &engine.connector).await;
@@ -310,14 +314,14 @@ impl Delivery<'_> {
     ) -> Result<Option<Auth>, Attempt> {
         let found = self.engine.logins.get(self.remote).await;
         let nonce = result::nonce().map_err(|e| result::deferred("4.3.0", e.to_string()))?;
-        let on_this_host =
-            self.remote.tls == TlsPolicy::None && candidate.address.ip().is_loopback();
+        let is_here = candidate.address.tcp().is_none_or(|a| a.ip().is_loopback());
+        let on_this_host = self.remote.tls == TlsPolicy::None && is_here;
         match found {
             Ok(None) => Ok(None),
             Ok(Some(login)) => Ok(Some(Auth {
                 login,
                 host: candidate.host.clone(),
-                port: candidate.address.port(),
+                port: candidate.address.tcp().map_or(0, |a| a.port()),
                 nonce,
                 private: implicit_tls || on_this_host,
             })),
@@ -553,15 +557,15 @@ impl Engine {
     pub(super) fn settings(&self, tls: TlsWish) -> Settings {
         let command = self.config.delivery.command_timeout;
         Settings {
-            hello: match &self.wishes.hello {
+            hello: match &self.talk.hello {
                 Some(name) => name.clone(),
                 None => self.config.hostname.clone(),
             },
             tls,
-            pipelining: !self.wishes.no_pipelining,
+            pipelining: !self.talk.no_pipelining,
             chunking: false,
             lmtp: false,
-            talk: self.wishes.talk.clone(),
+            talk: self.talk.clone(),
             // The proportions of RFC 5321 section 4.5.3.2.
             timeouts: Timeouts {
                 greeting: command,

@@ -218,6 +218,32 @@ pub fn removed(id: &dyn Display, by: By) {
     table::REMOVED.tell([Some(id), Some(&by)]);
 }
 
+/// A removed message is back where it was.
+pub fn restored(id: &dyn Display, by: By) {
+    table::RESTORED.tell([Some(id), Some(&by)]);
+}
+
+/// A message was given another transport (`-`: the configuration's again).
+pub fn rerouted(id: &dyn Display, via: &str, by: By) {
+    table::REROUTED.tell([Some(id), Some(&via), Some(&by)]);
+}
+
+/// A message came from another spool.
+pub fn imported(id: &dyn Display, from: &dyn Display, recipients: usize, size: u64, by: By) {
+    table::IMPORTED.tell([
+        Some(id),
+        Some(&bare(from)),
+        Some(&recipients),
+        Some(&size),
+        Some(&by),
+    ]);
+}
+
+/// `smtp-queue check` put something right.
+pub fn repaired(path: &dyn Display, what: &dyn Display, by: By) {
+    table::REPAIRED.tell([Some(path), Some(what), Some(&by)]);
+}
+
 /// A message could be neither delivered nor returned and was set aside.
 pub fn set_aside(id: &dyn Display, error: &dyn Display) {
     table::SET_ASIDE.tell([Some(id), Some(error)]);

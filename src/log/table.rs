@@ -68,6 +68,10 @@ events! {
     RELEASED Info "released" ["id" "by"]
     RETRIED Info "retried" ["id" "by"]
     REMOVED Info "removed" ["id" "by"]
+    RESTORED Info "restored" ["id" "by"]
+    REROUTED Info "rerouted" ["id" "via" "by"]
+    IMPORTED Info "imported" ["id" "from" "recipients" "size" "by"]
+    REPAIRED Info "repaired" ["path" "what" "by"]
     RUNNER_STARTED Info "runner-started" ["mode" "spool"]
     RUNNER_STOPPED Info "runner-stopped" ["mode" "delivered" "deferred" "failed"]
 

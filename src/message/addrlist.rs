@@ -93,6 +93,59 @@ pub fn dedup(mailboxes: Vec<Mailbox>) -> Vec<Mailbox> {
         .collect()
 }
 
+/// An address with the name before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub name: Option<String>,
+    /// As it stands in a field: with a domain where it was written with one.
+    pub address: String,
+}
+
+/// Reads a list as [`parse`] does, with names; those of groups are dropped.
+pub fn people(text: &[u8]) -> (Vec<Person>, Vec<(String, AddrError)>) {
+    const NOWHERE: &str = "nowhere.invalid";
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for member in members(text) {
+        let raw = &text[member.start..member.end];
+        let is_bare = member.unqualified_at().is_some();
+        match member.mailbox(NOWHERE) {
+            Ok(mailbox) => {
+                let whole = mailbox.to_string();
+                let bare = whole
+                    .strip_suffix(NOWHERE)
+                    .and_then(|w| w.strip_suffix('@'));
+                good.push(Person {
+                    name: name(raw),
+                    address: bare.filter(|_| is_bare).unwrap_or(&whole).to_owned(),
+                });
+            }
+            Err(error) => bad.push((excerpt(raw), error)),
+        }
+    }
+    (good, bad)
+}
+
+/// The words outside the angle brackets, quotes taken off.
+fn name(member: &[u8]) -> Option<String> {
+    let mut lexer = Lexer::new(member);
+    let (mut words, mut inside, mut has_brackets) = (Vec::new(), false, false);
+    while let Some(token) = lexer.next() {
+        match token.kind {
+            Kind::Open => (inside, has_brackets) = (true, true),
+            Kind::Close => inside = false,
+            Kind::Atom if !inside => words.push(member[token.start..token.end].to_vec()),
+            Kind::Quoted if !inside => {
+                let mut word = Vec::new();
+                lex::unquote(&member[token.start..token.end], &mut word);
+                words.push(word);
+            }
+            _ => {}
+        }
+    }
+    let name = String::from_utf8_lossy(&words.join(&b' ')).into_owned();
+    (has_brackets && !name.is_empty()).then_some(name)
+}
+
 /// One address of a list.
 pub(super) struct Member {
     /// Where it stands in the text.

@@ -1,8 +1,9 @@
 //! Messages (RFC 5322): reading a header without touching its other bytes,
-//! completing what a local caller left out, trace fields, and bounces.
+//! completing what a local caller left out, composing, trace fields, and bounces.
 
 pub mod addrlist;
 pub mod bounce;
+pub mod compose;
 pub mod date;
 pub mod encode;
 mod fold;

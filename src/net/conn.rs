@@ -3,6 +3,7 @@
 //! A connection that waits holds no read buffer: each attempt to read uses the
 //! stack, and only what came is kept ([`Conn::fill`]).
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
@@ -23,6 +24,32 @@ use crate::class::{Class, Classify};
 
 /// Most octets of one read: a whole TLS record.
 const READ: usize = 16 * 1024;
+
+/// Where to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// `None`: a socket of this host.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Address::Tcp(address) => Some(*address),
+            Address::Unix(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => address.fmt(f),
+            Address::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
 
 /// A connection was not made: words for the log, the bounce and `explain`.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +156,14 @@ impl Conn {
             stream: Stream::Plain(stream),
             tls: None,
         })
+    }
+
+    /// Connects to either.
+    pub async fn connect_to(to: &Address, limit: Duration) -> Result<Conn, ConnectError> {
+        match to {
+            Address::Tcp(address) => Conn::connect(*address, limit).await,
+            Address::Unix(path) => Conn::connect_unix(path, limit).await,
+        }
     }
 
     /// Connects to a Unix socket, at most this long.

@@ -4,12 +4,11 @@
 //! the page cache or the disk, and each delivery has a thread of its own.
 
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::time::{Instant as Moment, timeout_at};
 
-use super::conn::{Conn, Moved};
+use super::conn::{Address, Conn, Moved};
 use super::tls::examine::Examined;
 use super::tls::{Connector, Demand, TlsInfo};
 use crate::smtp::caps::Caps;
@@ -31,7 +30,7 @@ const QUIT_LIMIT: Duration = Duration::from_secs(5);
 /// How to reach a server.
 #[derive(Clone, Debug)]
 pub struct Peer<'a> {
-    pub address: SocketAddr,
+    pub address: &'a Address,
     /// The name the certificate is checked for, and SNI.
     pub host: &'a str,
     /// TLS from the first octet.
@@ -76,7 +75,7 @@ impl Session {
         connector: &Connector,
     ) -> Result<Session, OpenError> {
         let talk = settings.talk.clone();
-        let conn = Conn::connect(peer.address, peer.connect_timeout)
+        let conn = Conn::connect_to(peer.address, peer.connect_timeout)
             .await
             .inspect_err(|e| talk.note(&e.to_string()))
             .map_err(|e| failed(Stage::Connect, e.to_string()))?;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use crate::smtp::addr::{ForwardPath, ReversePath};
 use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
-use crate::smtp::server::{Answer, Ask, Session, Step};
+use crate::smtp::reply::Reply;
+use crate::smtp::server::{Answer, Ask, AuthStep, Session, Step};
 
 /// Decides and stores for one session. All of it may block on files; an async
 /// driver calls it where that harms nobody.
@@ -35,6 +36,11 @@ pub trait Handler {
         Answer::Yes
     }
 
+    /// The client logs in. Asked only where the session offers AUTH.
+    fn auth(&mut self, _step: &AuthStep) -> Answer {
+        Answer::Reply(Reply::new(502, (5, 5, 1), "AUTH is not offered here"))
+    }
+
     /// As [`Handler::vrfy`].
     fn expn(&mut self, _list: &str) -> Answer {
         Answer::Yes
@@ -50,6 +56,7 @@ pub fn ask(handler: &mut impl Handler, question: &Ask<'_>) -> Option<Answer> {
         Ask::End(content) => handler.end(*content),
         Ask::Vrfy(who) => handler.vrfy(who),
         Ask::Expn(list) => handler.expn(list),
+        Ask::Auth(step) => handler.auth(step),
         Ask::Data => return None,
     })
 }

@@ -1,15 +1,14 @@
-//! Alias files and their expansion. A line is `name: target, target`; a line
+//! Alias files. A line is `name: target, target`; a line
 //! that begins with white space continues the one before, `#` begins a comment
 //! line. Files named by `:include:` are read by a function of the caller's.
 
 mod parse;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 
-use super::{Destination, domain_key};
+use super::Destination;
 use crate::class::{Class, Classify};
-use crate::smtp::addr::Mailbox;
 
 pub use parse::forward;
 
@@ -42,18 +41,6 @@ impl fmt::Display for AliasError {
 impl Classify for AliasError {
     fn class(&self) -> Class {
         Class::Data
-    }
-}
-
-/// An address leads to more than [`MAX_TARGETS`] destinations. The mail waits
-/// until the aliases are mended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} expands to more than {MAX_TARGETS} destinations: shorten the alias")]
-pub struct TooManyTargets(pub String);
-
-impl Classify for TooManyTargets {
-    fn class(&self) -> Class {
-        Class::Config
     }
 }
 
@@ -107,98 +94,15 @@ impl Aliases {
     pub fn get(&self, local: &str) -> Option<&[Target]> {
         self.names.get(&local.to_lowercase()).map(Vec::as_slice)
     }
-
-    /// Follows aliases to their ends. `is_local` tells local mailboxes, whose
-    /// local parts are looked up. Each destination once, in order; a name that
-    /// leads back to itself and depths over [`MAX_DEPTH`] end quietly at the
-    /// last name seen. With each destination the nearest list on the way to it
-    /// that has an `owner-` alias, if any.
-    pub fn expand(
-        &self,
-        address: &Mailbox,
-        is_local: &dyn Fn(&Mailbox) -> bool,
-    ) -> Result<Vec<(Destination, Option<String>)>, TooManyTargets> {
-        let mut walk = Walk {
-            aliases: self,
-            is_local,
-            under_way: HashSet::new(),
-            done: HashSet::new(),
-            seen: HashSet::new(),
-            found: Vec::new(),
-        };
-        match walk.mailbox(address, None, 0) {
-            Ok(()) => Ok(walk.found),
-            Err(Full) => Err(TooManyTargets(address.to_string())),
-        }
-    }
 }
 
-/// One expansion. Each alias is opened once, so the work grows with the size of
-/// the aliases and not with the number of ways through them.
-struct Walk<'a> {
-    aliases: &'a Aliases,
-    is_local: &'a dyn Fn(&Mailbox) -> bool,
-    under_way: HashSet<String>,
-    done: HashSet<String>,
-    seen: HashSet<String>,
-    found: Vec<(Destination, Option<String>)>,
-}
-
-struct Full;
-
-impl Walk<'_> {
-    fn mailbox(
-        &mut self,
-        address: &Mailbox,
-        owner: Option<&str>,
-        depth: usize,
-    ) -> Result<(), Full> {
-        let name = address.local.to_lowercase();
-        let aliases = self.aliases;
-        let targets = match aliases.names.get(&name) {
-            Some(targets) if (self.is_local)(address) => targets,
-            _ => return self.end(&Destination::Mailbox(address.clone()), owner),
-        };
-        if self.done.contains(&name) {
-            return Ok(());
-        }
-        if depth >= MAX_DEPTH || !self.under_way.insert(name.clone()) {
-            return self.end(&Destination::Mailbox(address.clone()), owner);
-        }
-        let owned = aliases.names.contains_key(&format!("owner-{name}"));
-        let owner = if owned { Some(name.as_str()) } else { owner };
-        for target in targets {
-            match &target.to {
-                Destination::Mailbox(next) if !target.last => {
-                    self.mailbox(next, owner, depth + 1)?;
-                }
-                end => self.end(end, owner)?,
-            }
-        }
-        self.under_way.remove(&name);
-        self.done.insert(name);
-        Ok(())
-    }
-
-    fn end(&mut self, to: &Destination, owner: Option<&str>) -> Result<(), Full> {
-        if self.seen.insert(key(to)) {
-            if self.found.len() >= MAX_TARGETS {
-                return Err(Full);
-            }
-            self.found.push((to.clone(), owner.map(str::to_owned)));
-        }
-        Ok(())
-    }
-}
-
-/// The same for destinations that are the same: domains without case.
-fn key(to: &Destination) -> String {
-    match to {
-        Destination::Mailbox(m) => {
-            let domain = domain_key(&m.domain).unwrap_or_else(|_| m.domain.key());
-            format!("@{}@{domain}", m.local)
-        }
-        other => other.to_string(),
+/// Targets as they stand behind a key of a map: without `:include:`.
+pub fn targets(list: &str, origin: &str) -> Result<Vec<Target>, String> {
+    let (targets, faults) = forward(list, origin);
+    match faults.into_iter().next() {
+        Some((_, fault)) => Err(fault),
+        None if targets.is_empty() => Err("no target".to_owned()),
+        None => Ok(targets),
     }
 }
 

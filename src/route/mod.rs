@@ -1,11 +1,14 @@
-//! Where mail goes: aliases, local domains, routes, the order of MX hosts, the
+//! Where mail goes: whose an address is, aliases, local domains, routes, the order of MX hosts, the
 //! retry schedule. Pure functions of facts: files are read and names looked up
 //! by the callers.
 
 pub mod access;
 pub mod alias;
+pub mod expand;
+pub mod map;
 pub mod mx;
 pub mod network;
+pub mod people;
 pub mod retry;
 pub mod rewrite;
 pub mod table;

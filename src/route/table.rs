@@ -100,6 +100,18 @@ impl Subject {
 }
 
 impl Table {
+    /// Everything goes by this route, local domains too.
+    pub fn of_one(route: Route) -> Table {
+        Table {
+            local_domains: Vec::new(),
+            local: route.transport.clone(),
+            routes: Vec::new(),
+            default: route,
+            accounts: Vec::new(),
+            account: None,
+        }
+    }
+
     pub fn is_local(&self, address: &Mailbox) -> bool {
         domain_key(&address.domain).is_ok_and(|key| self.local_domains.contains(&key))
     }

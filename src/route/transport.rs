@@ -52,10 +52,21 @@ pub enum Transport {
         port: u16,
         implicit_tls: bool,
     },
+    /// `lmtp://host[:24]` (RFC 2033)
+    Lmtp {
+        /// As of `Smtp`.
+        host: String,
+        port: u16,
+    },
+    /// `lmtp:/path/of/socket`
+    LmtpSocket(String),
     /// `maildir:/path/{user}`
     Maildir(String),
     /// `mbox:/path/{user}`
     Mbox(String),
+    /// `pipe:/path/program arg {recipient}`: the program and its arguments, with
+    /// the names of [`PLACES`] in braces.
+    Pipe(Vec<String>),
     Discard,
     /// `error:5.1.1 text`: status and words.
     Error(String, String),
@@ -86,13 +97,18 @@ impl FromStr for Transport {
             ("discard", "") => Ok(Transport::Discard),
             ("hold", "") => Ok(Transport::Hold),
             ("mx" | "discard" | "hold", _) => Err(expected(&format!("nothing after {scheme}:"))),
-            ("smtp", rest) => next_hop(rest, 25, false),
-            ("submission", rest) => next_hop(rest, 587, false),
-            ("smtps", rest) => next_hop(rest, 465, true),
+            ("smtp", rest) => server(rest, 25, false),
+            ("submission", rest) => server(rest, 587, false),
+            ("smtps", rest) => server(rest, 465, true),
+            ("lmtp", rest) if rest.starts_with("//") => {
+                next_hop(rest, 24).map(|(host, port)| Transport::Lmtp { host, port })
+            }
+            ("lmtp", path) => socket(path).map(Transport::LmtpSocket),
             ("maildir", path) => template(path).map(Transport::Maildir),
             ("mbox", path) => template(path).map(Transport::Mbox),
+            ("pipe", command) => pipe(command).map(Transport::Pipe),
             ("error", text) => refusal(text),
-            ("lmtp" | "pipe" | "bsmtp", _) => Err(TransportError(format!(
+            ("bsmtp", _) => Err(TransportError(format!(
                 "{scheme}: is not built into this version"
             ))),
             _ => Err(unknown()),
@@ -102,14 +118,23 @@ impl FromStr for Transport {
 
 fn unknown() -> TransportError {
     expected(
-        "a transport: mx:, smtp://host, smtps://host, submission://host, maildir:/path, \
-         mbox:/path, discard:, error:status text, or hold:",
+        "a transport: mx:, smtp://host, smtps://host, submission://host, lmtp://host, \
+         lmtp:/socket, maildir:/path, mbox:/path, pipe:/program, discard:, error:status text, or hold:",
     )
+}
+
+fn server(rest: &str, port: u16, implicit_tls: bool) -> Result<Transport, TransportError> {
+    let (host, port) = next_hop(rest, port)?;
+    Ok(Transport::Smtp {
+        host,
+        port,
+        implicit_tls,
+    })
 }
 
 /// `//host[:port][/]`; an IPv6 address in brackets. A user name or password is
 /// refused: secrets never stand in a route.
-fn next_hop(rest: &str, port: u16, implicit_tls: bool) -> Result<Transport, TransportError> {
+fn next_hop(rest: &str, port: u16) -> Result<(String, u16), TransportError> {
     let form = || expected("//host or //host:port after the scheme, an IPv6 address in brackets");
     let authority = rest.strip_prefix("//").ok_or_else(form)?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);
@@ -129,11 +154,16 @@ fn next_hop(rest: &str, port: u16, implicit_tls: bool) -> Result<Transport, Tran
         true => host.parse::<IpAddr>().map_err(|_| form())?.to_string(),
         false => host_name(host).ok_or_else(form)?,
     };
-    Ok(Transport::Smtp {
-        host,
-        port,
-        implicit_tls,
-    })
+    Ok((host, port))
+}
+
+fn socket(path: &str) -> Result<String, TransportError> {
+    match path.starts_with('/') && !path.contains(char::is_control) {
+        true => Ok(path.to_owned()),
+        false => Err(expected(
+            "//host or the absolute path of a socket after lmtp:",
+        )),
+    }
 }
 
 fn port_number(digits: &str) -> Option<u16> {
@@ -159,15 +189,99 @@ fn host_name(text: &str) -> Option<String> {
     (text.len() <= 253 && text.split('.').all(label)).then(|| text.to_ascii_lowercase())
 }
 
-/// An absolute path; of braces only `{user}`.
+/// An absolute path; of braces only `{user}` and `{domain}`.
 fn template(path: &str) -> Result<String, TransportError> {
-    let bare = path.replace("{user}", "");
+    let bare = path.replace("{user}", "").replace("{domain}", "");
     if !path.starts_with('/') || bare.contains(['{', '}']) || path.contains(char::is_control) {
         return Err(expected(
-            "an absolute path, in which {user} stands for the user",
+            "an absolute path, in which {user} and {domain} stand for those of the address",
         ));
     }
     Ok(path.to_owned())
+}
+
+/// What may stand in braces in the arguments of `pipe:`.
+pub const PLACES: [&str; 5] = ["sender", "recipient", "user", "extension", "domain"];
+
+/// `/program arg "arg with blanks" {recipient}`. No shell ever reads it.
+fn pipe(command: &str) -> Result<Vec<String>, TransportError> {
+    let words = words(command).ok_or_else(|| expected("every quote closed"))?;
+    if !words.first().is_some_and(|w| w.starts_with('/')) || command.contains(char::is_control) {
+        return Err(expected("an absolute path of a program after pipe:"));
+    }
+    let (program, arguments) = words.split_at(1);
+    let is_plain = |word: &String| {
+        let known = |w: String, place: &&str| w.replace(&format!("{{{place}}}"), "");
+        !PLACES.iter().fold(word.clone(), known).contains(['{', '}'])
+    };
+    if program.iter().any(|p| p.contains(['{', '}'])) || !arguments.iter().all(is_plain) {
+        return Err(expected(
+            "of braces only {sender}, {recipient}, {user}, {extension} and {domain}, in arguments",
+        ));
+    }
+    Ok(words)
+}
+
+/// Splits a command at blanks; quotes `"` hold words together, a backslash takes
+/// a quote or backslash as it stands. `None` where a quote stays open.
+pub fn words(command: &str) -> Option<Vec<String>> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    let mut chars = command.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            '\\' if matches!(chars.peek(), Some('"' | '\\')) => {
+                word.get_or_insert_default().extend(chars.next());
+            }
+            ' ' | '\t' if !quoted => words.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    (!quoted).then_some(words)
+}
+
+/// A word as [`words`] reads it back.
+fn quoted(word: &str) -> String {
+    if !word.is_empty() && !word.contains([' ', '"', '\\']) {
+        return word.to_owned();
+    }
+    let plain = word.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{plain}\"")
+}
+
+/// Puts values into an argument of `pipe:`: `value` gives that of a name of
+/// [`PLACES`]. One pass: what a value holds in braces stays as it is. `Err`: the
+/// name of a value that begins with `-`, which a program would take for an
+/// option (I3).
+pub fn fill_argument(word: &str, value: impl Fn(&str) -> String) -> Result<String, &'static str> {
+    let (mut filled, mut rest) = (String::new(), word);
+    while let Some((before, behind)) = rest.split_once('{') {
+        filled.push_str(before);
+        let place = PLACES.iter().find(|p| {
+            let after = behind.strip_prefix(**p);
+            after.is_some_and(|after| after.starts_with('}'))
+        });
+        match place {
+            Some(place) => {
+                let value = value(place);
+                if value.starts_with('-') {
+                    return Err(place);
+                }
+                filled.push_str(&value);
+                rest = behind.get(place.len() + 1..).unwrap_or_default();
+            }
+            None => {
+                filled.push('{');
+                rest = behind;
+            }
+        }
+    }
+    filled.push_str(rest);
+    Ok(filled)
 }
 
 /// `5.1.1 text` (RFC 3463 section 2).
@@ -204,18 +318,28 @@ impl fmt::Display for Transport {
                     (false, 587) => "submission",
                     (false, _) => "smtp",
                 };
-                match host.contains(':') {
-                    true => write!(f, "{scheme}://[{host}]:{port}"),
-                    false => write!(f, "{scheme}://{host}:{port}"),
-                }
+                write_host(f, scheme, host, *port)
             }
+            Transport::Lmtp { host, port } => write_host(f, "lmtp", host, *port),
+            Transport::LmtpSocket(path) => write!(f, "lmtp:{path}"),
             Transport::Maildir(path) => write!(f, "maildir:{path}"),
             Transport::Mbox(path) => write!(f, "mbox:{path}"),
+            Transport::Pipe(words) => {
+                let words: Vec<String> = words.iter().map(|w| quoted(w)).collect();
+                write!(f, "pipe:{}", words.join(" "))
+            }
             Transport::Discard => f.write_str("discard:"),
             Transport::Error(status, words) if words.is_empty() => write!(f, "error:{status}"),
             Transport::Error(status, words) => write!(f, "error:{status} {words}"),
             Transport::Hold => f.write_str("hold:"),
         }
+    }
+}
+
+fn write_host(f: &mut fmt::Formatter<'_>, scheme: &str, host: &str, port: u16) -> fmt::Result {
+    match host.contains(':') {
+        true => write!(f, "{scheme}://[{host}]:{port}"),
+        false => write!(f, "{scheme}://{host}:{port}"),
     }
 }
 
@@ -231,6 +355,24 @@ pub fn fill_user(template: &str, local: &str) -> Option<String> {
     let named = first.is_ascii_alphanumeric() || first == b'_';
     (named && local.len() <= LONGEST_USER && local.bytes().all(plain))
         .then(|| template.replace("{user}", local))
+}
+
+/// As [`fill_user`], with `{domain}` too: letters, digits, `-`, `_` and dots
+/// between them, in lower case.
+pub fn fill_path(template: &str, user: &str, domain: &str) -> Option<String> {
+    let label = |l: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        !l.is_empty() && l.bytes().all(plain)
+    };
+    let path = fill_user(template, user)?;
+    match template.contains("{domain}") {
+        false => Some(path),
+        // The user's name holds no brace, so nothing of it is filled in here.
+        true => domain
+            .split('.')
+            .all(label)
+            .then(|| path.replace("{domain}", &domain.to_ascii_lowercase())),
+    }
 }
 
 #[cfg(test)]

@@ -71,10 +71,12 @@ pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc
             enhanced: true,
             starttls,
             vrfy: true,
+            expn: true,
             help: true,
             ..Caps::default()
         },
         local,
+        origin: local.then(|| config.origin.clone()),
         max_recipients: if local { 100_000 } else { serve.max_recipients },
         max_errors: serve.max_errors,
         max_junk: serve.max_junk,
@@ -307,6 +309,7 @@ impl Handler for Intake<'_> {
     fn rcpt(&mut self, path: &ForwardPath, _params: &RcptParams) -> Answer {
         let reply = match self.desk.policy.rcpt(&self.client, path) {
             Verdict::Take => return Answer::Yes,
+            Verdict::TakeWith(reply) => return Answer::Reply(reply),
             Verdict::Refuse(reply) => reply,
             Verdict::Unknown(reply) => {
                 self.unknown = self.unknown.saturating_add(1);
@@ -367,6 +370,16 @@ impl Handler for Intake<'_> {
 
     fn discard(&mut self) {
         self.incoming = None;
+    }
+
+    fn vrfy(&mut self, who: &str) -> Answer {
+        let told = self.desk.policy.vrfy(&self.client, who);
+        told.map_or(Answer::Yes, Answer::Reply)
+    }
+
+    fn expn(&mut self, list: &str) -> Answer {
+        let told = self.desk.policy.expn(&self.client, list);
+        told.map_or(Answer::Yes, Answer::Reply)
     }
 }
 

@@ -67,13 +67,9 @@ pub fn run_server(config: &Config, desk: &Desk) -> Result<(), LocalError> {
 
 /// What sessions share, from the configuration.
 pub fn desk(config: &Config, spool: Spool, committed: Committed) -> Desk {
-    let (aliases, faults) = crate::config::load_aliases(config);
-    for fault in faults {
-        crate::log::config_error(&fault);
-    }
     Desk {
         spool,
-        policy: Policy::new(config, aliases),
+        policy: Policy::new(config),
         hostname: config.hostname.clone(),
         origin: config.origin.clone(),
         reserve: config.serve.reserve,

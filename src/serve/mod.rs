@@ -4,6 +4,7 @@
 //! descriptors 0 and 1 without a runtime; `session` drives one on a connection,
 //! `listen` and `service` hold many.
 
+pub mod auth;
 pub mod content;
 pub mod identity;
 pub mod intake;
@@ -14,3 +15,4 @@ pub mod policy;
 pub mod service;
 pub mod session;
 pub mod slots;
+mod verify;

@@ -129,10 +129,8 @@ impl<H: Handler> Dialogue<H> {
                     // A blocking call costs a change of threads: only where
                     // files or the user database are read.
                     let answer = match question {
-                        Ask::Mail(..) | Ask::Rcpt(..) | Ask::End(_) => {
-                            blocking(files, || ask(handler, &question)).await
-                        }
-                        Ask::Vrfy(_) | Ask::Expn(_) | Ask::Data => ask(handler, &question),
+                        Ask::Data => ask(handler, &question),
+                        _ => blocking(files, || ask(handler, &question)).await,
                     };
                     let answer = match answer {
                         Some(answer) => answer,
@@ -220,6 +218,7 @@ fn is_yes(answer: &Answer) -> bool {
     match answer {
         Answer::Yes => true,
         Answer::Reply(reply) => reply.is_positive(),
+        Answer::Challenge(_) | Answer::User(_) => false,
     }
 }
 

@@ -21,9 +21,11 @@ pub enum Line<'a> {
 }
 
 /// Keeps the unfinished line only; holds no memory while there is none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LineReader {
     lf_ends: bool,
+    /// Longest line, CRLF included.
+    limit: usize,
     /// What came so far of the line; empty where that is already worthless.
     held: Vec<u8>,
     /// Octets of the line so far, held or not.
@@ -38,9 +40,19 @@ pub struct LineReader {
 impl LineReader {
     /// `lf_ends`: a bare LF ends a line too (`-bs` only, DESIGN section 8).
     pub fn new(lf_ends: bool) -> LineReader {
+        LineReader::with_limit(lf_ends, MAX_COMMAND)
+    }
+
+    /// For lines of at most `limit` octets, CRLF included.
+    pub fn with_limit(lf_ends: bool, limit: usize) -> LineReader {
         LineReader {
             lf_ends,
-            ..LineReader::default()
+            limit,
+            held: Vec::new(),
+            octets: 0,
+            last_is_cr: false,
+            bare_lf: false,
+            handed_out: false,
         }
     }
 
@@ -49,7 +61,7 @@ impl LineReader {
     /// handed out last is freed by the next call, also one without input.
     pub fn read<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Option<Line<'a>> {
         if self.handed_out {
-            *self = LineReader::new(self.lf_ends);
+            *self = LineReader::with_limit(self.lf_ends, self.limit);
         }
         let bytes = *input;
         for lf in memchr_iter(b'\n', bytes) {
@@ -85,7 +97,7 @@ impl LineReader {
         };
         self.handed_out = true;
         let length = self.octets - usize::from(has_cr);
-        if length > MAX_COMMAND - 2 {
+        if length > self.limit.saturating_sub(2) {
             return Line::TooLong;
         }
         match line.get(..length) {
@@ -97,7 +109,7 @@ impl LineReader {
     fn hold(&mut self, bytes: &[u8]) {
         self.octets = self.octets.saturating_add(bytes.len());
         self.last_is_cr = bytes.last().map_or(self.last_is_cr, |&b| b == b'\r');
-        if self.bare_lf || self.octets >= MAX_COMMAND {
+        if self.bare_lf || self.octets >= self.limit {
             self.held = Vec::new();
         } else {
             self.held.extend_from_slice(bytes);

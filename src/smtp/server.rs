@@ -34,6 +34,7 @@ use super::reply::{Enhanced, Reply};
 use crate::class::Class;
 
 mod actions;
+mod auth;
 mod content;
 #[cfg(test)]
 mod tests;
@@ -41,7 +42,7 @@ mod types;
 mod verbs;
 
 use content::Incoming;
-pub use types::{Answer, Ask, Hello, Role, Settings, Step, Transaction};
+pub use types::{Answer, Ask, AuthStep, Hello, Role, Settings, Step, Transaction};
 
 /// Output that makes the machine stop and ask for writing, octets. It goes over
 /// by one reply at most, so a client that sends and never reads costs no more.
@@ -64,6 +65,10 @@ pub struct Session {
     errors: u32,
     junk: u32,
     tls: bool,
+    /// Logged in as.
+    user: Option<String>,
+    /// Failed logins.
+    failures: u32,
     /// Nothing was read yet.
     fresh: bool,
     /// A [`Step::Discard`] is owed.
@@ -75,6 +80,8 @@ pub struct Session {
 #[derive(Debug)]
 enum State {
     Command,
+    /// The answer to a challenge of AUTH.
+    Response,
     Asking(Box<Question>),
     /// DATA until its dot.
     Data,
@@ -103,6 +110,7 @@ enum Question {
     End(Content),
     Vrfy(String),
     Expn(String),
+    Auth(AuthStep),
 }
 
 /// How a negative reply of the machine's own counts.
@@ -147,6 +155,8 @@ impl Session {
             errors: 0,
             junk: 0,
             tls,
+            user: None,
+            failures: 0,
             fresh: true,
             discard: false,
             stopping: false,
@@ -180,6 +190,7 @@ impl Session {
                 State::Asking(_) => Some(Event::Ask),
                 _ if self.out.len() >= OUTPUT_BOUND => Some(Event::Flush),
                 State::Command => self.read_command(input, now),
+                State::Response => self.read_response(input, now),
                 State::Data => self.read_data(input, now),
                 State::Chunk { last } => self.read_chunk(input, last, now),
                 State::Skip { left, .. } => self.skip_chunk(input, left, now),
@@ -205,6 +216,8 @@ impl Session {
             }
             Answer::Reply(reply) => self.answered_yes(*question, Some(reply)),
             Answer::Yes => self.answered_yes(*question, None),
+            Answer::Challenge(octets) => self.challenge(&octets),
+            Answer::User(user) => self.logged_in(user),
         }
     }
 
@@ -234,6 +247,10 @@ impl Session {
                 (self.errors, self.junk) = (0, 0);
                 own(250, (2, 0, 0), "Message taken")
             }
+            // Who says yes has to say who it is.
+            Question::Auth(_) => {
+                return self.login_refused(Reply::for_class(Class::Software, "No usable answer"));
+            }
             Question::Vrfy(_) | Question::Expn(_) => {
                 own(252, (2, 1, 5), "Not told; send the message and see")
             }
@@ -248,6 +265,7 @@ impl Session {
             _ => Reply::for_class(Class::Software, "No usable answer"),
         };
         match question {
+            Question::Auth(_) => return self.login_refused(reply),
             Question::Data => self.reset(),
             Question::Bdat(left, _) => {
                 self.reset();
@@ -272,6 +290,7 @@ impl Session {
         self.state = State::Command;
         self.waiting = None;
         self.tls = true;
+        self.user = None;
     }
 
     /// Bytes to write; cleared by [`Session::written`].
@@ -297,7 +316,7 @@ impl Session {
         let grace = self.settings.command_timeout;
         match self.state {
             State::Asking(_) | State::Handshake | State::Closing => None,
-            State::Command => self.waiting?.checked_add(grace),
+            State::Command | State::Response => self.waiting?.checked_add(grace),
             State::Data | State::Chunk { .. } | State::Skip { .. } => {
                 let idle = self.waiting.and_then(|since| since.checked_add(grace));
                 let slow = self.flow.and_then(|(begun, octets)| {
@@ -326,6 +345,11 @@ impl Session {
 
     pub fn transaction(&self) -> Option<&Transaction> {
         self.transaction.as_deref()
+    }
+
+    /// Who is logged in.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     pub fn hello(&self) -> Option<&Hello> {
@@ -400,6 +424,7 @@ impl Question {
             Question::End(content) => Ask::End(*content),
             Question::Vrfy(name) => Ask::Vrfy(name),
             Question::Expn(name) => Ask::Expn(name),
+            Question::Auth(step) => Ask::Auth(step),
         }
     }
 }

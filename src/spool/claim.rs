@@ -17,7 +17,7 @@ use super::read::{MessageReader, Opened, Reading, head};
 use super::scan::{At, Sub, name};
 use super::state::{Attempt, Line, State, StateFile, Stored, Target, is_identity};
 use super::write::inode_of;
-use super::{Entry, Id, Place, Spool, lines};
+use super::{Entry, Id, Place, Spool, lines, removed};
 use crate::sys::with_spool_group;
 
 /// Renames that are tried when a maildir reader moves the file meanwhile.
@@ -173,7 +173,7 @@ impl Spool {
         self.sync_dir(at.sub.path())
     }
 
-    fn move_name(&self, from: &At, to: &At) -> rustix::io::Result<()> {
+    pub(super) fn move_name(&self, from: &At, to: &At) -> rustix::io::Result<()> {
         let (from, to) = (from.path(), to.path());
         with_spool_group(|| rustix::fs::renameat(&self.root, from, &self.root, to))
     }
@@ -182,14 +182,24 @@ impl Spool {
         with_spool_group(|| rustix::fs::unlinkat(&self.root, path, AtFlags::empty()))
     }
 
-    /// Removes a message that does not read right (operator). One that does
-    /// is for [`Claim::remove`].
-    pub fn remove_unreadable(&self, entry: &Entry) -> Result<()> {
+    /// Also a directory that stands where a message should, if it is empty.
+    pub(super) fn unlink_any(&self, path: &str) -> rustix::io::Result<()> {
+        match self.unlink(path) {
+            Err(Errno::ISDIR) => {
+                with_spool_group(|| rustix::fs::unlinkat(&self.root, path, AtFlags::REMOVEDIR))
+            }
+            done => done,
+        }
+    }
+
+    /// Removes a message that does not read right (operator): kept in `.Removed/`
+    /// until `until` where that is given. One that does is for [`Claim`].
+    pub fn remove_unreadable(&self, entry: &Entry, until: Option<u64>) -> Result<()> {
         let id = entry.id;
         let failed = |e: Errno| SpoolError::io(format!("remove message {id}"), e);
-        match self.open_message(entry)? {
+        let (at, _locked) = match self.open_message(entry)? {
             Opened::Gone => return Err(SpoolError::NoSuchId(id.to_string())),
-            Opened::Wrong(at, _) => self.unlink(&at.path()).map_err(failed)?,
+            Opened::Wrong(at, _) => (at, None),
             Opened::Found(file, at) => {
                 match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                     Err(Errno::AGAIN) => return Err(SpoolError::Busy(id)),
@@ -197,10 +207,21 @@ impl Spool {
                 }
                 let found = self.locate(&file, at, id)?;
                 let at = found.ok_or_else(|| SpoolError::NoSuchId(id.to_string()))?;
-                self.unlink(&at.path()).map_err(failed)?;
-                self.sync_dir(at.sub.path())?;
+                (at, Some(file))
             }
+        };
+        if let Some(until) = until {
+            self.complete_for_removed()?;
+            let to = At {
+                sub: Sub::Removed,
+                name: name(id, entry.size, Some(until)),
+            };
+            self.move_name(&at, &to).map_err(failed)?;
+            self.sync_dir(to.sub.path())?;
+            return self.sync_dir(at.sub.path());
         }
+        self.unlink_any(&at.path()).map_err(failed)?;
+        self.sync_dir(at.sub.path())?;
         match self.unlink(&format!("state/{id}")) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(e) => Err(failed(e)),
@@ -276,6 +297,15 @@ impl Claim<'_> {
         self.state.notes.push((time, words.clone()));
         self.push(Line::Note { time, words })?;
         self.write(true)
+    }
+
+    /// Gives the message another transport, or the configuration's again;
+    /// synced, with the operator's note, when this returns.
+    pub fn reroute(&mut self, to: Option<&str>, words: &str) -> Result<()> {
+        let to = to.map(str::to_owned);
+        self.state.route.clone_from(&to);
+        self.push(Line::Route { to })?;
+        self.note(words)
     }
 
     fn push(&mut self, line: Line) -> Result<()> {
@@ -374,9 +404,21 @@ impl Claim<'_> {
         self.end(None, synced)
     }
 
-    /// Removes the message unsent (operator); history says so.
+    /// Removes the message unsent (operator), for good; history says so.
     pub fn remove(self, why: &str) -> Result<()> {
         self.end(Some(why), true)
+    }
+
+    /// Takes the message out of the queue and keeps it in `.Removed/` until
+    /// `until` (Unix seconds); history says that it was removed.
+    /// [`Spool::restore`] undoes it.
+    pub fn put_away(mut self, why: &str, until: u64) -> Result<()> {
+        let lines = endings(self.head(), &self.state, Some(why));
+        self.note(&removed::note(why, &self.at))?;
+        self.spool.complete_for_removed()?;
+        let history = self.spool.add_history(&lines);
+        self.rename_synced(Sub::Removed, Some(until))?;
+        history
     }
 
     fn end(mut self, removed: Option<&str>, synced: bool) -> Result<()> {

@@ -42,6 +42,12 @@ impl SpoolError {
         }
     }
 
+    /// True where the system says that this user may not.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, SpoolError::Io { error, .. }
+            if matches!(Errno::from_io_error(error), Some(Errno::ACCESS | Errno::PERM)))
+    }
+
     /// True for a full disk, quota or file size limit (452 4.3.1).
     pub fn is_full(&self) -> bool {
         matches!(self, SpoolError::Io { error, .. }

@@ -64,7 +64,7 @@ pub(super) fn endings(head: &Head, state: &State, removed: Option<&str>) -> Vec<
     let targets = match &state.targets {
         Some(targets) => targets,
         None => {
-            own = itself(head);
+            own = unexpanded(head);
             &own
         }
     };
@@ -108,14 +108,10 @@ pub(super) fn endings(head: &Head, state: &State, removed: Option<&str>) -> Vec<
     .collect()
 }
 
-/// The expansion of a message that was never expanded.
-fn itself(head: &Head) -> Vec<Target> {
+/// The expansion of a message that was never expanded: each for itself.
+pub fn unexpanded(head: &Head) -> Vec<Target> {
     let recipients = head.envelope.recipients.iter().zip(0..);
-    let target = |(r, recipient): (&super::Recipient, u32)| Target {
-        recipient,
-        to: r.address.to_string(),
-        owner: None,
-    };
+    let target = |(r, n): (&super::Recipient, u32)| Target::plain(n, r.address.to_string());
     recipients.map(target).collect()
 }
 

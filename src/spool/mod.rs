@@ -19,6 +19,7 @@
 //! | `cur` | `cur/ID,S=,T=` (+) `state/ID` | tried and deferred | tries who is not settled, when due |
 //! | `hold` | `.Hold/new/ID,S=` or `.Hold/cur/ID,S=,T=` (+) `state/ID` | held | leaves it |
 //! | `failed` | `.Failed/new/ID,S=` (+) `state/ID` | set aside | leaves it |
+//! | `removed` | `.Removed/cur/ID,S=,T=` (+) `state/ID` | removed by the operator, kept until `T=` | leaves it; swept then, its state with it |
 //! | `state` | `state/ID` alone | retired but for this; or a message made from another, not yet linked | leaves it; swept after 36 hours; the message, committed again, takes it over |
 //!
 //! `expand/ID` goes wherever `state/ID` goes. Any message may carry `:2,FLAGS`
@@ -34,6 +35,7 @@
 //! | record: any to the same with `state` | append `state/ID`, fsync, fsync `state/` | the row before, a torn line at most; then with the record |
 //! | defer: to `cur` | append `state/ID` where needed, **rename** | the row before; then `cur` |
 //! | hold: to `hold`; release: to `new` or `cur` | **rename**, fsync both directories | the row before; then the row after |
+//! | remove: to `removed`; restore: back | append `state/ID`, append history, **rename**, fsync both directories | the row before, with history at most; then the row after |
 //! | set aside: to `failed` | append `state/ID`, **rename**, fsync both | the row before; then `failed` |
 //! | retire: to `none` | append history, **unlink**, fsync for a derived message's sake, unlink `state/ID` | the row before, with history; `state`; `none` |
 //!
@@ -49,10 +51,12 @@ mod error;
 mod expansions;
 mod history;
 mod id;
+mod kept;
 mod lines;
 pub mod maildir;
 mod pipe;
 mod read;
+mod removed;
 mod run;
 mod scan;
 mod state;
@@ -69,11 +73,13 @@ pub use envelope::{
 };
 pub use error::{Result, SpoolError};
 pub use expansions::Expansions;
-pub use history::Ending;
+pub use history::{Ending, unexpanded};
 pub use id::Id;
 pub use pipe::{print_head, read_head};
 pub use read::MessageReader;
+pub use removed::KEPT;
 pub use run::{RunLock, Wake, Watch};
+pub use scan::the_one;
 pub use state::{Attempt, Outcome, RELEASED, State, Target};
 pub use store::Spool;
 pub use write::{Draft, Lock};
@@ -89,6 +95,16 @@ pub enum Place {
     Held,
     /// `.Failed/`
     Failed,
+    /// `.Removed/`: taken out of the queue by the operator. Never listed with
+    /// the others.
+    Removed,
+}
+
+impl Place {
+    /// Does a run try it?
+    pub fn is_queued(self) -> bool {
+        matches!(self, Place::New | Place::Deferred)
+    }
 }
 
 /// One queued message as its name tells it; a few words of memory.
@@ -98,7 +114,8 @@ pub struct Entry {
     pub place: Place,
     /// Size of the file in octets (`S=`).
     pub size: u64,
-    /// Next attempt in Unix seconds (`T=`); 0 in `new/`.
+    /// Next attempt in Unix seconds (`T=`); 0 in `new/`. In `.Removed/` when it
+    /// goes for good.
     pub due: u64,
 }
 

@@ -22,6 +22,8 @@ pub(super) enum Sub {
     HoldCur,
     FailedNew,
     FailedCur,
+    /// Removed by the operator, to be had back for a while. In no list.
+    Removed,
 }
 
 impl Sub {
@@ -42,6 +44,7 @@ impl Sub {
             Sub::HoldCur => ".Hold/cur",
             Sub::FailedNew => ".Failed/new",
             Sub::FailedCur => ".Failed/cur",
+            Sub::Removed => ".Removed/cur",
         }
     }
 
@@ -51,6 +54,7 @@ impl Sub {
             Sub::Cur => Place::Deferred,
             Sub::HoldNew | Sub::HoldCur => Place::Held,
             Sub::FailedNew | Sub::FailedCur => Place::Failed,
+            Sub::Removed => Place::Removed,
         }
     }
 }
@@ -104,6 +108,22 @@ pub(super) fn parse(name: &[u8], place: Place) -> Option<Entry> {
     })
 }
 
+/// Of messages sorted by id, the one whose id is this, or begins so.
+pub fn the_one(sorted: &[Entry], prefix: &str) -> Result<Entry> {
+    let wanted = prefix.to_ascii_uppercase();
+    let first = sorted.partition_point(|e| e.id.as_str() < wanted.as_str());
+    let begins = |e: &&Entry| e.id.as_str().starts_with(&wanted);
+    let mut found = sorted.get(first..).unwrap_or_default().iter();
+    let legal = Id::parse(&wanted).is_some();
+    match (found.next().filter(begins), found.next().filter(begins)) {
+        (Some(one), other) if legal && (other.is_none() || one.id.as_str() == wanted) => {
+            Ok(one.clone())
+        }
+        (Some(_), Some(_)) => Err(SpoolError::Ambiguous(wanted)),
+        _ => Err(SpoolError::NoSuchId(prefix.escape_default().to_string())),
+    }
+}
+
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -117,6 +137,15 @@ fn number(digits: &[u8]) -> Option<u64> {
 impl Spool {
     /// Calls `see` with each file name of a directory, a path in the spool.
     pub(super) fn each_name(&self, dir: &str, mut see: impl FnMut(&[u8])) -> Result<()> {
+        self.names_while(dir, |name| {
+            see(name);
+            true
+        })
+        .map(drop)
+    }
+
+    /// The same until `see` says false; true where it never did.
+    fn names_while(&self, dir: &str, mut see: impl FnMut(&[u8]) -> bool) -> Result<bool> {
         let failed = |e: Errno| SpoolError::io(format!("read {dir} of the spool"), e);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = with_spool_group(|| rustix::fs::openat(&self.root, dir, flags, Mode::empty()))
@@ -125,9 +154,23 @@ impl Spool {
         let mut names = RawDir::new(fd, &mut buffer);
         while let Some(entry) = names.next() {
             match entry {
-                Ok(entry) => see(entry.file_name().to_bytes()),
-                Err(Errno::INTR) => {}
+                Ok(entry) if !see(entry.file_name().to_bytes()) => return Ok(false),
+                Ok(_) | Err(Errno::INTR) => {}
                 Err(e) => return Err(failed(e)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Calls `see` with each message as its name is read, in no order, until it
+    /// says false. A message that moves meanwhile may come twice.
+    pub fn each_entry(&self, mut see: impl FnMut(Entry) -> bool) -> Result<()> {
+        for sub in Sub::ALL {
+            let more = self.names_while(sub.path(), |name| {
+                parse(name, sub.place()).is_none_or(&mut see)
+            })?;
+            if !more {
+                break;
             }
         }
         Ok(())
@@ -169,14 +212,7 @@ impl Spool {
             // It may just have moved from a directory read late to one read early.
             found = self.beginning_with(&wanted)?;
         }
-        if let Some(exact) = found.iter().find(|e| e.id.as_str() == wanted) {
-            return Ok(exact.clone());
-        }
-        match found.len() {
-            0 => Err(unknown()),
-            1 => Ok(found.swap_remove(0)),
-            _ => Err(SpoolError::Ambiguous(wanted)),
-        }
+        the_one(&found, prefix)
     }
 
     /// Every name of this id in the directories of messages.
@@ -203,6 +239,7 @@ impl Spool {
             Place::Deferred => &[(Sub::Cur, due), (Sub::Cur, None)],
             Place::Held => &[(Sub::HoldCur, due), (Sub::HoldNew, None)],
             Place::Failed => &[(Sub::FailedNew, due), (Sub::FailedNew, None)],
+            Place::Removed => &[(Sub::Removed, due)],
         };
         let named = |(sub, due): &(Sub, Option<u64>)| {
             let plain = name(entry.id, entry.size, *due);

@@ -25,6 +25,25 @@ pub struct Target {
     /// Address of the list whose `owner-` alias is the sender of this copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The user whose `.forward` named this program or file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Status and words where the address was nobody's when it was looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+impl Target {
+    /// A recipient that stands for itself.
+    pub fn plain(recipient: u32, to: String) -> Target {
+        Target {
+            recipient,
+            to,
+            owner: None,
+            user: None,
+            refused: None,
+        }
+    }
 }
 
 /// What an attempt came to.
@@ -83,6 +102,9 @@ pub struct State {
     pub attempts: Vec<Attempt>,
     /// Operator's acts and other notes: time and words.
     pub notes: Vec<(Timestamp, String)>,
+    /// The transport that an operator gave this message, as it is written in
+    /// routes; `None`: the configuration's.
+    pub route: Option<String>,
 }
 
 impl State {
@@ -134,6 +156,8 @@ impl State {
             }
             Line::Attempt(attempt) => self.attempts.push(attempt),
             Line::Note { time, words } => self.notes.push((time, words)),
+            // The last one counts.
+            Line::Route { to } => self.route = to,
             Line::Unknown => {}
         }
     }
@@ -151,6 +175,10 @@ pub(super) enum Line {
         time: Timestamp,
         words: String,
     },
+    /// From now on by this transport; none: as the configuration says.
+    Route {
+        to: Option<String>,
+    },
     #[serde(other)]
     Unknown,
 }
@@ -166,7 +194,7 @@ pub(super) fn is_identity(targets: &[Target], head: &Head) -> bool {
             .zip(recipients)
             .enumerate()
             .all(|(i, (t, r))| {
-                t.recipient as usize == i && t.owner.is_none() && t.to == r.address.to_string()
+                u32::try_from(i).is_ok_and(|i| *t == Target::plain(i, r.address.to_string()))
             })
 }
 

@@ -33,7 +33,7 @@ pub(super) const DIRECTORY: OFlags = OFlags::RDONLY
 
 /// Directories of a spool, parents first; `new`, whose presence says that the
 /// spool is whole, is made last.
-pub(super) const DIRECTORIES: [&str; 14] = [
+pub(super) const DIRECTORIES: [&str; 18] = [
     "tmp",
     "cur",
     ".Hold",
@@ -44,6 +44,10 @@ pub(super) const DIRECTORIES: [&str; 14] = [
     ".Failed/tmp",
     ".Failed/new",
     ".Failed/cur",
+    ".Removed",
+    ".Removed/tmp",
+    ".Removed/new",
+    ".Removed/cur",
     "state",
     "history",
     EXPAND,
@@ -53,8 +57,9 @@ pub(super) const DIRECTORIES: [&str; 14] = [
 /// Only a privileged parent, whose it is, writes here.
 pub(super) const EXPAND: &str = "expand";
 
-/// Says that a directory is a folder of the maildir above (Maildir++).
-const FOLDER_MARKS: [&str; 2] = [".Hold/maildirfolder", ".Failed/maildirfolder"];
+/// Folders of the maildir above (Maildir++), and the file that says so.
+pub(super) const FOLDERS: [&str; 3] = [".Hold", ".Failed", ".Removed"];
+const FOLDER_MARK: &str = "maildirfolder";
 
 impl Spool {
     /// Opens an existing spool.
@@ -172,6 +177,19 @@ impl Spool {
         })
     }
 
+    /// Makes what a spool of an earlier version lacks of its directories.
+    pub(super) fn complete(&self) -> Result<()> {
+        let group = match self.shared {
+            true => {
+                let stat = rustix::fs::fstat(&self.root);
+                let stat = stat.map_err(|e| self.failed("look at", e))?;
+                Some(stat.st_gid)
+            }
+            false => None,
+        };
+        with_spool_group(|| create(&self.path, group)).map_err(|e| self.failed("complete", e))
+    }
+
     /// Makes a directory's entries durable.
     pub(super) fn sync_dir(&self, dir: &str) -> Result<()> {
         with_spool_group(|| {
@@ -209,11 +227,10 @@ pub(super) fn create(path: &Path, group: Option<u32>) -> std::io::Result<()> {
         }
         make_directory(&root, Path::new(dir), group, directory_mode(group, dir))?;
     }
-    for mark in FOLDER_MARKS {
+    for dir in FOLDERS {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mark = format!("{dir}/{FOLDER_MARK}");
         rustix::fs::openat(&root, mark, flags, Mode::from_raw_mode(0o600))?;
-    }
-    for dir in [".Hold", ".Failed"] {
         rustix::fs::fsync(rustix::fs::openat(&root, dir, DIRECTORY, Mode::empty())?)?;
     }
     rustix::fs::fsync(&root)?;

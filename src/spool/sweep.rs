@@ -22,6 +22,7 @@ impl Spool {
             self.sweep_away(&path)?;
         }
         self.sweep_state(before)?;
+        self.sweep_removed(now)?;
         let days = SignedDuration::from_hours(24 * i64::from(history_days));
         let first = now.saturating_sub(days).unwrap_or(Timestamp::MIN);
         let first = format!("{}.jsonl", first.strftime("%Y-%m-%d"));
@@ -42,7 +43,8 @@ impl Spool {
             if old.is_empty() {
                 return Ok(());
             }
-            let queued: HashSet<Id> = self.list()?.iter().map(|e| e.id).collect();
+            let removed = self.removed()?;
+            let queued: HashSet<Id> = self.list()?.iter().chain(&removed).map(|e| e.id).collect();
             old.retain(|path| {
                 let id = path.split('/').nth(1).and_then(Id::parse);
                 id.is_some_and(|id| !queued.contains(&id))
@@ -70,7 +72,7 @@ impl Spool {
     }
 
     /// `expand/` may be another's: then that one sweeps it.
-    fn sweep_away(&self, path: &str) -> Result<()> {
+    pub(super) fn sweep_away(&self, path: &str) -> Result<()> {
         match self.unlink(path) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(Errno::ACCESS | Errno::PERM) if path.starts_with("expand/") => Ok(()),

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::Spool;
 use super::error::{Result, SpoolError};
-use super::store::{DIRECTORIES, DIRECTORY, EXPAND, create, directory_mode};
+use super::store::{DIRECTORIES, DIRECTORY, EXPAND, FOLDERS, create, directory_mode};
 
 /// Whose a file is: a message stays its submitter's.
 struct Shape {
@@ -36,7 +36,7 @@ impl Spool {
             let mode = directory_mode(Some(group), dir);
             shape(&fd, Some(keeper), group, mode).map_err(failed)?;
         }
-        for folder in [".Hold", ".Failed"] {
+        for folder in FOLDERS {
             let flags = DIRECTORY | OFlags::NOFOLLOW;
             let fd = rustix::fs::openat(&root, folder, flags, Mode::empty()).map_err(failed)?;
             let mark = Shape {

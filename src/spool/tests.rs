@@ -94,11 +94,7 @@ fn attempt(target: u32, result: Outcome) -> Attempt {
 }
 
 fn target(recipient: u32, to: &str) -> Target {
-    Target {
-        recipient,
-        to: to.to_owned(),
-        owner: None,
-    }
+    Target::plain(recipient, to.to_owned())
 }
 
 fn content(claim: &Claim<'_>) -> std::io::Result<Vec<u8>> {
@@ -563,7 +559,7 @@ fn a_short_or_long_file_is_set_aside() {
         ));
         assert_eq!(f.now(&entry).place, Place::Failed);
         assert_eq!(f.spool.list().unwrap().len(), 1);
-        f.spool.remove_unreadable(&f.now(&entry)).unwrap();
+        f.spool.remove_unreadable(&f.now(&entry), None).unwrap();
         assert!(f.spool.list().unwrap().is_empty());
     }
 }

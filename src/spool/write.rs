@@ -73,7 +73,9 @@ impl Spool {
     /// the usual case, nothing there, without reading the directories.
     pub fn derived_draft(&self, id: Id, envelope: &Envelope) -> Result<Option<Draft<'_>>> {
         let path = format!("state/{id}");
-        if self.inode_at(&path)?.is_some() && !self.names_of(id)?.is_empty() {
+        if self.inode_at(&path)?.is_some()
+            && (!self.names_of(id)?.is_empty() || self.is_removed(id)?)
+        {
             return Ok(None);
         }
         let flags = OFlags::RDWR | OFlags::CREATE;
@@ -81,6 +83,12 @@ impl Spool {
             .map_err(|e| SpoolError::io(format!("open {path} in the spool"), e))?;
         self.sync_dir("state")?;
         self.begin(id, envelope, true).map(Some)
+    }
+
+    /// The same with the id that a message has already. No other of that
+    /// id may be in the queue: the caller looked.
+    pub fn draft_as(&self, id: Id, envelope: &Envelope) -> Result<Draft<'_>> {
+        self.begin(id, envelope, true)
     }
 
     /// `nameless`: with O_TMPFILE, where it can be had.
@@ -231,14 +239,15 @@ impl Draft<'_> {
     }
 
     fn link(&self, name: &str) -> rustix::io::Result<()> {
-        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let new = &self.spool.new;
-        let follow = AtFlags::SYMLINK_FOLLOW;
-        match with_spool_group(|| rustix::fs::linkat(CWD, &path, new, name, follow)) {
-            // No /proc here: newer kernels let the opener link it directly.
-            Err(Errno::NOENT) => with_spool_group(|| {
-                rustix::fs::linkat(&self.file, "", new, name, AtFlags::EMPTY_PATH)
-            }),
+        let direct = AtFlags::EMPTY_PATH;
+        match with_spool_group(|| rustix::fs::linkat(&self.file, "", new, name, direct)) {
+            // Allowed since Linux 6.10 to who opened it, with the same rights.
+            Err(Errno::NOENT) => {
+                let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+                let follow = AtFlags::SYMLINK_FOLLOW;
+                with_spool_group(|| rustix::fs::linkat(CWD, &path, new, name, follow))
+            }
             other => other,
         }
     }

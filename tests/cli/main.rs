@@ -9,6 +9,7 @@ mod dns;
 #[path = "../deliver/smtp.rs"]
 mod smtp;
 
+mod compose;
 mod crash;
 mod faults;
 mod foreground;
@@ -25,4 +26,5 @@ mod send;
 mod sendmail;
 mod setgid;
 mod submit;
+mod talk;
 mod verify;

@@ -51,7 +51,7 @@ fn delivered_is_0_and_whole() {
     assert_eq!((stderr(&output), status(&output)), (String::new(), 0));
     let text = stdout(&output);
     assert!(
-        text.starts_with("b@there.example\tdelivered\t2.0.0\t"),
+        text.starts_with("b@there.example\taccepted\t2.0.0\t"),
         "{text}"
     );
     let mails = site.server.wait_mails(1);
@@ -155,9 +155,13 @@ fn a_queued_message_can_be_piped_into_deliver() {
     assert_eq!(
         keys,
         [
+            "address",
             "host",
+            "id",
             "milliseconds",
+            "original",
             "recipient",
+            "remote",
             "result",
             "status",
             "text",
@@ -165,7 +169,7 @@ fn a_queued_message_can_be_piped_into_deliver() {
             "v"
         ]
     );
-    assert_eq!(told["result"], "delivered");
+    assert_eq!(told["result"], "accepted");
     for bad in [&b""[..], b"Subject: x\n\nx\n", &whole[..40]] {
         let refused = site.sandbox.queue(&["deliver"], bad);
         assert_refused(&refused, 65, "standard input");

@@ -123,7 +123,13 @@ fn a_list_feeds_what_acts() {
     );
     assert_eq!(sandbox.next_run(), "run --drain");
     let all = sandbox.queue_says(&["list", "--ids"], "");
-    assert_eq!(sandbox.queue_says(&["remove", "-"], all).lines().count(), 3);
+    assert_eq!(
+        sandbox
+            .queue_says(&["remove", "--now", "-"], all)
+            .lines()
+            .count(),
+        3
+    );
     assert!(sandbox.queued().is_empty());
     let left = std::fs::read_dir(sandbox.path("spool/state")).unwrap();
     assert_eq!(left.count(), 0);

@@ -16,7 +16,7 @@ fn accepted_flags_queue_the_message() {
         "-c x",
         "-T x",
         "-s x",
-        "-d x",
+        "-d0 x",
         "-em x",
         "-E x",
         "-J x",
@@ -200,6 +200,33 @@ fn error_modes_m_and_e_send_to_the_good_and_bounce_the_bad() {
     }
 }
 
+/// Section 6: what is found wrong after the input was read goes back too.
+#[test]
+fn a_message_as_a_whole_goes_back_by_mail() {
+    for (mode, expected) in [("-oem", 69), ("-oee", 0), ("-oep", 69)] {
+        let sandbox = Sandbox::new();
+        sandbox.configure("message_size = 1024");
+        let long = format!("Subject: too long\n\n{}", "a line\n".repeat(400));
+        let output = sandbox.sendmail(&["-odq", mode, "-fme@d.example", "x", "y"], long);
+        assert_eq!(status(&output), expected, "{}", stderr(&output));
+        let queued = sandbox.queued();
+        if mode == "-oep" {
+            assert!(queued.is_empty());
+            continue;
+        }
+        assert_eq!((queued.len(), queued[0].sender()), (1, "<>".to_owned()));
+        let text = queued[0].text();
+        for word in [
+            "x@o.example",
+            "y@o.example",
+            "message_size",
+            "Subject: too long",
+        ] {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+}
+
 #[test]
 fn error_mode_q_says_nothing() {
     let sandbox = Sandbox::new();
@@ -261,6 +288,63 @@ fn the_name_decides() {
     assert_silent(&sandbox.run("newaliases", &[], ""), 0);
     assert_eq!(status(&sandbox.run("smtpd", &[], "")), 64);
     assert_eq!(status(&sandbox.run("smtp-send", &["-oi", "x"], "")), 64);
+}
+
+/// Section 2: `-bd`, `-bD`, `-bl` and the name `smtpd` are the server, where
+/// one is configured.
+#[test]
+fn the_server_where_it_is_configured() {
+    let mut sandbox = Sandbox::new();
+    let script = format!("echo \"$*\" >{}\n", sandbox.path("runs").display());
+    sandbox.write_program("smtp-serve", &script);
+    sandbox.configure("[serve]\nlisten = \"127.0.0.1:25\"");
+    for (name, args) in [
+        ("sendmail", &["-bd", "-q30m"][..]),
+        ("sendmail", &["-bD"]),
+        ("sendmail", &["-L", "tag", "-bl"]),
+        ("smtpd", &[]),
+    ] {
+        assert_silent(&sandbox.run(name, args, ""), 0);
+        assert_eq!(sandbox.next_run(), "", "{name} {args:?}");
+    }
+    let config = sandbox.path("config.toml").display().to_string();
+    assert_silent(&sandbox.sendmail(&["-bd", "-C", &config], ""), 0);
+    assert_eq!(sandbox.next_run(), format!("--config {config}"));
+}
+
+/// Section 2: `-d` gives stderr to the log.
+#[test]
+fn debugging_tells_the_log() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.sendmail(&["-d", "-odq", "-f", "a@d.example", "x"], MESSAGE);
+    let said = stderr(&output);
+    assert_eq!((status(&output), stdout(&output)), (0, String::new()));
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.contains("queued") && said.contains("from=a@d.example"),
+        "{said}"
+    );
+    let version = sandbox.sendmail(&["-d0.1"], "");
+    assert!(stdout(&version).contains(env!("CARGO_PKG_VERSION")));
+}
+
+/// Section 2.1.
+#[test]
+fn long_options_that_mean_something() {
+    let sandbox = Sandbox::new();
+    for (option, is_utf8) in [
+        ("SMTPUTF8=yes", true),
+        ("smtputf8=no", false),
+        ("requiretls=yes", false),
+    ] {
+        let queued = sandbox.accept(&["-odq", "-O", option, "x"], MESSAGE);
+        assert_eq!(queued.head.envelope.params.smtputf8, is_utf8, "{option}");
+    }
+    let dotted = "\na\n.\nb\n";
+    let queued = sandbox.accept(&["-OIgnoreDots=True", "-ODeliveryMode=q", "x"], dotted);
+    assert_eq!(queued.body(), b"a\r\n.\r\nb\r\n");
+    let args = ["-OErrorMode=q", "a b@@"];
+    assert_silent(&sandbox.sendmail(&args, MESSAGE), 65);
 }
 
 /// Section 5.3.

@@ -205,3 +205,48 @@ fn a_user_sees_the_own_addresses_where_others_are_private() {
         "{listed}"
     );
 }
+
+/// Section 6: where a report cannot be queued either, the message is kept in
+/// the caller's home.
+#[test]
+fn dead_letters() {
+    let Some(system) = System::new() else { return };
+    let home = system.0.path("home");
+    std::fs::create_dir(&home).unwrap();
+    chown(&home, Some(UID), Some(UID)).unwrap();
+    let entry = format!("ann:x:{UID}:{UID}::{}:/bin/sh\n", home.display());
+    std::fs::write(system.0.path("etc/passwd"), entry).unwrap();
+    let letter = home.join("dead.letter");
+    // A block of 512 octets: too small for what is queued, enough for a letter.
+    let run = |flags: &str| system.run(&format!("ulimit -f 1; exec $M {flags} x"), MESSAGE);
+    for flags in ["-oep", "-oee", ""] {
+        assert_refused(&run(flags), 75, "spool");
+        assert!(!letter.exists(), "{flags}");
+    }
+    let output = run("-oem -f eve@d.example");
+    assert_refused(
+        &output,
+        75,
+        &format!("the message is in {}", letter.display()),
+    );
+    let text = std::fs::read_to_string(&letter).unwrap();
+    let (from, message) = text.split_once('\n').unwrap();
+    assert!(from.starts_with("From eve@d.example "), "{from}");
+    assert_eq!(message, format!("{MESSAGE}\n"));
+    let meta = std::fs::metadata(&letter).unwrap();
+    assert_eq!((meta.uid(), meta.mode() & 0o7777), (UID, 0o600));
+    // Through a link nothing is written (S4).
+    let victim = system.0.path("victim");
+    std::fs::write(&victim, "").unwrap();
+    chown(&victim, Some(UID), None).unwrap();
+    std::fs::remove_file(&letter).unwrap();
+    std::os::unix::fs::symlink(&victim, &letter).unwrap();
+    assert_refused(&run("-oew"), 75, "nor could it be kept");
+    assert_eq!(std::fs::metadata(&victim).unwrap().len(), 0);
+    assert!(system.0.queued().is_empty());
+    // Where a report can be queued there is no letter.
+    std::fs::remove_file(&letter).unwrap();
+    let output = system.run("exec $M -odq -oem 'a b@@'", MESSAGE);
+    assert_refused(&output, 65, "a b@@");
+    assert!(!letter.exists() && system.0.queued().len() == 1);
+}

@@ -313,7 +313,8 @@ impl Sandbox {
             .into_iter()
             .find(|id| !known.contains(id))
             .unwrap();
-        assert_eq!(self.next_run(), format!("run --id={new}"), "{flag}");
+        let trace = if flag == "-v" { " --trace" } else { "" };
+        assert_eq!(self.next_run(), format!("run --id={new}{trace}"));
         assert_eq!(self.next_run(), "run --drain", "for what was deferred");
     }
 

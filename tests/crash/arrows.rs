@@ -153,11 +153,7 @@ fn act(arrow: &str, spool: &Spool) -> Result<()> {
     };
     let mut claim = spool.claim(&entry)?.unwrap();
     match arrow {
-        "expand" => claim.record_targets(&[Target {
-            recipient: 0,
-            to: "|/bin/filter".to_owned(),
-            owner: None,
-        }]),
+        "expand" => claim.record_targets(&[Target::plain(0, "|/bin/filter".to_owned())]),
         "record" => claim.record(&[attempt(0, Outcome::Delivered)], true),
         "defer" => {
             claim.record(&[attempt(0, Outcome::Deferred)], false)?;

@@ -174,6 +174,8 @@ fn command(arrow: &str, spool: &Path, extra: &[&str], trace: &Path) -> Command {
         .env("PROGRAM", this)
         .env(ARROW, arrow)
         .env(SPOOL, spool)
+        // cargo's directories: looking for libc in each is more than AHEAD calls.
+        .env_remove("LD_LIBRARY_PATH")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

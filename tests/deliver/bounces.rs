@@ -211,11 +211,7 @@ fn record_failure(site: &Site, id: Id, to: &[&str]) {
         passed_on: false,
         ms: 1,
     };
-    let target = |(n, to): (u32, &&str)| Target {
-        recipient: n,
-        to: to.to_string(),
-        owner: None,
-    };
+    let target = |(n, to): (u32, &&str)| Target::plain(n, to.to_string());
     let targets: Vec<Target> = (0..).zip(to).map(target).collect();
     claim.record_targets(&targets).unwrap();
     claim.record(&[attempt], true).unwrap();

@@ -419,6 +419,7 @@ fn now_delivers_while_the_caller_waits() {
         &head.envelope,
         &mut message,
         Default::default(),
+        None,
     )
     .unwrap();
     let results: Vec<Outcome> = results.into_iter().map(|r| r.attempt.result).collect();
@@ -439,7 +440,13 @@ fn a_route_is_explained_and_nothing_sent() {
     site.user("ann");
     site.aliases("team: ann, b@there.example\n");
     let address = smtputils::smtp::addr::Mailbox::parse("team@here.example").unwrap();
-    let found = smtputils::deliver::explain_route(site.config(), &address, true).unwrap();
+    let found = smtputils::deliver::explain_route(
+        site.config(),
+        &smtputils::smtp::addr::ReversePath::Null,
+        &address,
+        true,
+    )
+    .unwrap();
     assert_eq!(found[0].to, "ann@here.example");
     assert!(found[0].transport.starts_with("maildir:/"), "{found:?}");
     let hosts: Vec<&str> = found[1].hosts.iter().map(|h| h.0.as_str()).collect();
@@ -561,6 +568,7 @@ fn now_sends_to_one_next_hop_in_one_transaction() {
         &head.envelope,
         &mut message,
         Default::default(),
+        None,
     )
     .unwrap();
     let results: Vec<_> = results

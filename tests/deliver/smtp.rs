@@ -73,7 +73,7 @@ impl Server {
     }
 
     /// The next reply at a step: `connect`, `ehlo`, `mail`, `rcpt <a@b>`,
-    /// `data`, `end`.
+    /// `data`, `end`; by LMTP `end <a@b>`.
     pub fn say(&self, step: &str, reply: &str) -> &Server {
         let mut state = self.state.0.lock().unwrap();
         let replies = state.script.entry(step.to_string()).or_default();
@@ -162,7 +162,7 @@ impl Server {
             to: Vec::new(),
             content: String::new(),
         };
-        let mut begun = false;
+        let (mut begun, mut lmtp) = (false, false);
         let mut run = || -> Option<()> {
             say(self.reply("connect", "220 test.example ready"))?;
             loop {
@@ -173,7 +173,8 @@ impl Server {
                 let line = line.trim_end().to_string();
                 self.state.0.lock().unwrap().heard.push(line.clone());
                 let upper = line.to_uppercase();
-                if upper.starts_with("EHLO") {
+                if upper.starts_with("EHLO") || upper.starts_with("LHLO") {
+                    lmtp = upper.starts_with("LHLO");
                     let keywords = self.state.0.lock().unwrap().keywords.clone();
                     let last = format!("250 {}", keywords.last().unwrap());
                     let more = keywords[..keywords.len() - 1]
@@ -207,6 +208,13 @@ impl Server {
                     say(reply)?;
                     if go_on {
                         mail.content = content(&mut reader)?;
+                        if lmtp {
+                            self.state.0.lock().unwrap().mails.push(mail.clone());
+                            for to in &mail.to {
+                                say(self.reply(&format!("end {to}"), "250 2.1.5 kept"))?;
+                            }
+                            continue;
+                        }
                         let reply = self.reply("end", "250 2.0.0 taken");
                         // What is cut after the final dot was taken all the same.
                         if reply.starts_with('2') || reply == CUT {

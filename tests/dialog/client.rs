@@ -95,6 +95,8 @@ fn talk(script: &Script) -> Talk {
     let own = |word| script.setting(word).map(|text| text.parse().unwrap());
     Talk {
         trace: None,
+        hello: None,
+        no_pipelining: false,
         until: script.setting("until").map(|stage| match stage {
             "mail" => Until::Mail,
             "rcpt" => Until::Rcpt,

@@ -11,6 +11,7 @@ use smtputils::smtp::server::{Answer, Ask, Role, Session, Settings, Step};
 
 use super::carrier::{Carrier, Conversation};
 use super::script::{Directive, Script, glob};
+use super::users::Door;
 
 pub struct Memory;
 
@@ -25,6 +26,7 @@ impl Carrier for Memory {
         let mut server = Server {
             session: Session::new(Arc::new(settings(script)), tls, now),
             answers: answers(script),
+            door: Door::default(),
             now,
             said: Vec::new(),
             draft: None,
@@ -88,6 +90,7 @@ pub fn settings(script: &Script) -> Settings {
     caps.size = Some(script.number("size", 10_000_000));
     for directive in &script.setup {
         match directive.word.as_str() {
+            "auth" => caps.auth = directive.rest.split(' ').map(str::to_string).collect(),
             "with" => *keyword(&mut caps, &directive.rest) = true,
             "without" if directive.rest == "SIZE" => caps.size = None,
             "without" => *keyword(&mut caps, &directive.rest) = false,
@@ -99,6 +102,7 @@ pub fn settings(script: &Script) -> Settings {
         hostname: "mx.example.org".into(),
         caps,
         local: script.setting("local").is_some(),
+        origin: script.setting("local").map(|_| "origin.example".to_owned()),
         max_recipients: script.number("recipients", 1000) as usize,
         max_errors: script.number("errors", 10) as u32,
         max_junk: script.number("junk", 100) as u32,
@@ -125,6 +129,7 @@ fn keyword<'a>(caps: &'a mut Caps, word: &str) -> &'a mut bool {
 struct Server {
     session: Session,
     answers: Vec<Rule>,
+    door: Door,
     now: Instant,
     said: Vec<u8>,
     draft: Option<Vec<u8>>,
@@ -142,8 +147,9 @@ fn answer(rules: &[Rule], verb: &str, text: &str) -> Answer {
         })
 }
 
-pub fn ask(rules: &[Rule], ask: &Ask) -> Answer {
+pub fn ask(rules: &[Rule], door: &mut Door, ask: &Ask) -> Answer {
     match ask {
+        Ask::Auth(step) => door.step(step),
         Ask::Mail(ReversePath::Null, _) => answer(rules, "mail", "<>"),
         Ask::Mail(path, _) => answer(rules, "mail", &path.mailbox().expect("one").to_string()),
         Ask::Rcpt(ForwardPath::Postmaster, _) => answer(rules, "rcpt", "postmaster"),
@@ -203,7 +209,7 @@ impl Server {
                     continue;
                 }
                 Step::Ask(question) => {
-                    let answer = ask(&self.answers, &question);
+                    let answer = ask(&self.answers, &mut self.door, &question);
                     let (data, end) = (question == Ask::Data, matches!(question, Ask::End(_)));
                     if data && answer == Answer::Yes {
                         assert!(

@@ -42,6 +42,7 @@ fn settings() -> Settings {
         hostname: "mx.example.org".into(),
         caps: memory::caps(),
         local: false,
+        origin: None,
         max_recipients: 1000,
         max_errors: 10,
         max_junk: 100,

@@ -19,7 +19,8 @@
 //! on; all but STARTTLS are on), `!inside-tls`, and
 //! `!answer VERB PATTERN REPLY`: what the carrier says to a question, PATTERN
 //! being a glob without blanks over the address (`mail`, `rcpt`, `vrfy`,
-//! `expn`) or `*` (`data`, `end`).
+//! `expn`) or `*` (`data`, `end`). `!auth MECHANISM ...` is what EHLO offers; who
+//! can log in stands in `users.rs`.
 //!
 //! Acts: `!wait SECONDS` (the clock goes on), `!stop` (the service stops),
 //! `!close` (the client goes away). Ends: `!messages N`, `!stored OCTETS` (the
@@ -87,6 +88,7 @@ const SETTINGS: &[&str] = &[
     "mail-param",
     "rcpt-param",
     "login",
+    "auth",
     "private",
 ];
 

@@ -18,13 +18,14 @@ use smtputils::serve::session::{Dialogue, Shared};
 use smtputils::smtp::addr::{ForwardPath, ReversePath};
 use smtputils::smtp::data::Content;
 use smtputils::smtp::param::{MailParams, RcptParams};
-use smtputils::smtp::server::{Answer, Ask, Session};
+use smtputils::smtp::server::{Answer, Ask, AuthStep, Session};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use super::carrier::{Carrier, Conversation};
 use super::memory::{Rule, answers, ask, settings};
 use super::script::{Act, Directive, Script};
+use super::users::Door;
 
 /// Every wait ends here.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -74,6 +75,7 @@ impl Carrier for Stream {
         let kept = Kept::default();
         let handler = Scripted {
             rules: answers(script),
+            door: Door::default(),
             draft: None,
             kept: kept.clone(),
         };
@@ -120,20 +122,25 @@ type Kept = Arc<Mutex<Vec<Vec<u8>>>>;
 /// Answers as the script says.
 struct Scripted {
     rules: Vec<Rule>,
+    door: Door,
     draft: Option<Vec<u8>>,
     kept: Kept,
 }
 
 impl Handler for Scripted {
+    fn auth(&mut self, step: &AuthStep) -> Answer {
+        self.door.step(step)
+    }
+
     fn mail(&mut self, path: &ReversePath, params: &MailParams) -> Answer {
-        ask(&self.rules, &Ask::Mail(path, params))
+        ask(&self.rules, &mut self.door, &Ask::Mail(path, params))
     }
     fn rcpt(&mut self, path: &ForwardPath, params: &RcptParams) -> Answer {
-        ask(&self.rules, &Ask::Rcpt(path, params))
+        ask(&self.rules, &mut self.door, &Ask::Rcpt(path, params))
     }
     fn data(&mut self, _: &Session, _: Option<&str>) -> Answer {
         self.draft = Some(Vec::new());
-        ask(&self.rules, &Ask::Data)
+        ask(&self.rules, &mut self.door, &Ask::Data)
     }
     fn body(&mut self, octets: &[u8]) -> bool {
         self.draft
@@ -145,7 +152,7 @@ impl Handler for Scripted {
     fn store(&mut self) {}
     fn end(&mut self, content: Content) -> Answer {
         let draft = self.draft.take().expect("Data was asked before");
-        let answer = ask(&self.rules, &Ask::End(content));
+        let answer = ask(&self.rules, &mut self.door, &Ask::End(content));
         if !matches!(&answer, Answer::Reply(reply) if reply.code >= 300) {
             self.kept.lock().unwrap().push(draft);
         }
@@ -155,10 +162,10 @@ impl Handler for Scripted {
         self.draft = None;
     }
     fn vrfy(&mut self, who: &str) -> Answer {
-        ask(&self.rules, &Ask::Vrfy(who))
+        ask(&self.rules, &mut self.door, &Ask::Vrfy(who))
     }
     fn expn(&mut self, list: &str) -> Answer {
-        ask(&self.rules, &Ask::Expn(list))
+        ask(&self.rules, &mut self.door, &Ask::Expn(list))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cli::output::{Out, Record};
 use crate::cli::{Done, Stop, TOOL_MX as TOOL, Worst};
 use crate::config::{Config, load_aliases};
 use crate::deliver::{self, Explanation};
-use crate::smtp::addr::Mailbox;
+use crate::smtp::addr::{Mailbox, ReversePath};
 use crate::spool::{Ending, Spool};
 
 /// How far back the spool's history is asked about a host.
@@ -68,7 +68,7 @@ fn one(config: &Config, text: &str, history: &BTreeMap<String, Host>, out: &mut 
     };
     let mailbox = Mailbox::parse(&whole)?;
     let mut class = None;
-    for found in deliver::explain_route(config.clone(), &mailbox, true)? {
+    for found in deliver::explain_route(config.clone(), &ReversePath::Null, &mailbox, true)? {
         for step in steps(text, &found, history) {
             out.record(&step)?;
         }

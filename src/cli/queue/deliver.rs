@@ -1,126 +1,104 @@
 //! `smtp-queue deliver`: one message from standard input, in the spool's
 //! envelope form, delivered while the caller waits (`smtp-send --now`).
 
-use std::io;
+use std::io::{self, Read};
 
-use serde::Serialize;
-
-use super::Context;
+use super::{Context, route};
 use crate::class::Class;
-use crate::cli::output::{Out, Record};
+use crate::cli::dialogue::{Dialogue, Understood};
+use crate::cli::output::Out;
+use crate::cli::told::{Fate, Told};
 use crate::cli::{Done, Stop, Worst};
-use crate::deliver::{self, Wishes};
-use crate::spool::{self, Attempt, Outcome};
+use crate::deliver;
+use crate::spool::{self, Envelope};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// One JSON object a recipient
+    #[command(flatten)]
+    dialogue: Dialogue,
+    /// Deferred recipients are the caller's to queue: no failure of ours
     #[arg(long)]
-    json: bool,
+    leave_deferred: bool,
 }
 
-/// What became of one recipient.
-#[derive(Serialize)]
-struct Line {
-    recipient: String,
-    /// `delivered`, `deferred`, `failed` or `unknown`.
-    result: &'static str,
-    status: String,
-    host: Option<String>,
-    tls: Option<String>,
-    milliseconds: u64,
-    text: String,
-}
-
-impl Record for Line {
-    const VERSION: u32 = 1;
-    const COLUMNS: &'static [(&'static str, usize)] = &[
-        ("RECIPIENT", 24),
-        ("RESULT", 9),
-        ("STATUS", 6),
-        ("HOST", 24),
-        ("TLS", 8),
-        ("MS", 6),
-        ("TEXT", 0),
-    ];
-
-    fn row(&self) -> Vec<String> {
-        let or_dash = |s: &Option<String>| s.clone().unwrap_or_else(|| "-".into());
-        vec![
-            self.recipient.clone(),
-            self.result.into(),
-            self.status.clone(),
-            or_dash(&self.host),
-            or_dash(&self.tls),
-            self.milliseconds.to_string(),
-            self.text.clone(),
-        ]
-    }
-}
-
-pub fn deliver(context: Context, options: &Options) -> Done {
+pub fn deliver(mut context: Context, options: &Options) -> Done {
+    let dialogue = options.dialogue.understand()?;
+    dialogue.apply(&mut context.config)?;
     let mut input = io::stdin().lock();
     let piped = spool::read_head(&mut input).map_err(|e| Stop::from(e).about("standard input"))?;
     let mut message = piped.message(input);
+    if dialogue.dry_run {
+        return tell_routes(&context, &dialogue, &piped.envelope, &mut message);
+    }
     let results = deliver::now(
         context.config,
         piped.id,
         &piped.envelope,
         &mut message,
-        Wishes::default(),
+        dialogue.talk,
+        None,
     )?;
-    let mut out = Out::stdout(options.json);
+    let mut out = Out::stdout(dialogue.json);
     let mut worst = Worst::new(context.tool);
     for one in results {
-        let done = undelivered(&one.attempt).map_or(Ok(()), Err);
-        let recipient = one.to.clone();
-        out.record(&line(one.to, one.attempt))?;
+        let told = Told::of(one.original, one.to, one.attempt, dialogue.is_test);
+        out.record(&told)?;
         out.flush()?;
-        worst.take(&recipient, done)?;
+        if !(options.leave_deferred && told.is_deferred()) {
+            worst.take(&told.recipient, undelivered(&told).map_or(Ok(()), Err))?;
+        }
     }
     worst.end()
 }
 
 /// What the sender is told on stderr: nothing tries again after this.
-fn undelivered(attempt: &Attempt) -> Option<Stop> {
-    let class = class(attempt)?;
-    let why = match &attempt.host {
-        Some(host) => format!("{host}: {}", attempt.text),
-        None => attempt.text.clone(),
+fn undelivered(told: &Told) -> Option<Stop> {
+    let class = told.class()?;
+    let why = match &told.host {
+        Some(host) => format!("{host}: {}", told.text),
+        None => told.text.clone(),
     };
-    let advice = match (attempt.result, class) {
-        (Outcome::Unknown, _) => "maybe delivered, not queued",
+    let advice = match (told.result, class) {
+        (Fate::Unknown, _) => "maybe delivered, not queued",
         (_, Class::Temporary) => "not delivered and not queued, try again later",
         _ => "not delivered and not queued",
     };
-    Some(Stop::new(
-        class,
-        format!("{} {why}; {advice}", attempt.status),
-    ))
+    let status = &told.status;
+    Some(Stop::new(class, format!("{status} {why}; {advice}")))
 }
 
-/// What a result makes of the exit status.
-fn class(attempt: &Attempt) -> Option<Class> {
-    match attempt.result {
-        Outcome::Delivered => None,
-        Outcome::Deferred | Outcome::Unknown => Some(Class::Temporary),
-        Outcome::Failed => Some(Class::of_refusal(&attempt.status)),
+/// `--dry-run`: who would get it by which route. With the message on stdout the
+/// routes go to stderr.
+fn tell_routes(
+    context: &Context,
+    dialogue: &Understood,
+    envelope: &Envelope,
+    message: &mut dyn Read,
+) -> Done {
+    let mut out = Out::stdout(dialogue.json);
+    let mut worst = Worst::new(context.tool);
+    for recipient in &envelope.recipients {
+        let legs = route::legs(&context.config, &envelope.sender, &recipient.address)?;
+        for leg in legs {
+            match dialogue.print {
+                true => crate::cli::say(context.tool, &leg.line()),
+                false => out.record(&leg)?,
+            }
+            let class = leg.class();
+            let done = class.map_or(Ok(()), |class| Err(Stop::Status(class)));
+            worst.take(&recipient.address.to_string(), done)?;
+        }
     }
-}
-
-fn line(recipient: String, attempt: Attempt) -> Line {
-    Line {
-        recipient,
-        result: match attempt.result {
-            Outcome::Delivered => "delivered",
-            Outcome::Deferred => "deferred",
-            Outcome::Failed => "failed",
-            Outcome::Unknown => "unknown",
-        },
-        status: attempt.status,
-        host: attempt.host,
-        tls: attempt.tls,
-        milliseconds: attempt.ms,
-        text: attempt.text,
+    if dialogue.print {
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            let n = message.read(&mut piece);
+            match n.map_err(|e| Stop::new(Class::NoInput, format!("the message: {e}")))? {
+                0 => break,
+                n => out.raw(piece.get(..n).unwrap_or_default())?,
+            }
+        }
     }
+    out.flush()?;
+    worst.end()
 }

@@ -93,11 +93,7 @@ fn recipient_story(
     let own = head.envelope.recipients[number as usize]
         .address
         .to_string();
-    let identity = [crate::spool::Target {
-        recipient: number,
-        to: own.clone(),
-        owner: None,
-    }];
+    let identity = [crate::spool::Target::plain(number, own.clone())];
     let (first, targets) = match &state.targets {
         Some(targets) => (0, targets.as_slice()),
         None => (number, identity.as_slice()),
@@ -204,6 +200,11 @@ fn next(context: &Context, entry: &Entry, head: &Head, state: &State, now: Times
         Place::Failed => {
             "next      set aside: it could be neither delivered nor returned; `smtp-queue release` tries again".into()
         }
+        Place::Removed => format!(
+            "next      removed: `smtp-queue restore` brings it back until {} ({})",
+            human::utc_seconds(entry.due),
+            human::relative(entry.due, now)
+        ),
         Place::New => format!("next      due now; {until}"),
         Place::Deferred => {
             let waiting = open_recipients(head, state).len();
@@ -300,16 +301,8 @@ mod tests {
         let head = spool.head(&spool.find(id.as_str()).unwrap()).unwrap();
         let state = State {
             targets: Some(vec![
-                Target {
-                    recipient: 0,
-                    to: "c@y.example".into(),
-                    owner: None,
-                },
-                Target {
-                    recipient: 0,
-                    to: "d@y.example".into(),
-                    owner: None,
-                },
+                Target::plain(0, "c@y.example".into()),
+                Target::plain(0, "d@y.example".into()),
             ]),
             ..State::default()
         };

@@ -3,25 +3,31 @@
 mod act;
 mod deliver;
 mod explain;
+mod giveup;
 mod list;
 mod route;
 mod run;
 mod select;
 mod setup;
 mod show;
+mod stats;
 
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::drain::Runner;
 use super::{Done, Stop};
+use crate::class::Class;
 use crate::config::{Config, LogTo, Overrides};
 use crate::spool::Spool;
+use crate::sys;
 
 pub const TOOL: &str = "smtp-queue";
 
-/// List, run, deliver, hold and explain queued mail.
+/// List, run, act on and report queued mail.
 #[derive(Parser)]
 #[command(name = TOOL, version, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
@@ -39,6 +45,9 @@ struct Common {
     /// Spool directory
     #[arg(long, value_name = "DIR", global = true)]
     spool: Option<PathBuf>,
+    /// No progress bar on long work
+    #[arg(long, global = true)]
+    no_progress: bool,
 }
 
 #[derive(Subcommand)]
@@ -51,6 +60,8 @@ enum Command {
     Cat(show::CatOptions),
     /// Tell what happened to a message and what will
     Explain(explain::Options),
+    /// Count the queue by destination, reason or state, and age
+    Stats(stats::Options),
     /// Deliver what is due
     Run(run::Options),
     /// Deliver one message from standard input, without the queue
@@ -61,8 +72,16 @@ enum Command {
     Release(act::Options),
     /// Try messages now
     Retry(act::Options),
-    /// Remove messages; nobody is told
-    Remove(act::Options),
+    /// Remove messages; nobody is told, a day long they can be restored
+    Remove(act::RemoveOptions),
+    /// Put removed messages back
+    Restore(act::RestoreOptions),
+    /// Return messages to their senders
+    Bounce(giveup::BounceOptions),
+    /// Give messages up as if their time were over
+    Expire(act::Options),
+    /// Give messages another route
+    Reroute(act::RerouteOptions),
     /// Tell where mail to an address would go, sending nothing
     Route(route::Options),
     /// Make the spool, or put owners and modes of one that is there right
@@ -78,11 +97,56 @@ struct Context {
     config_file: Option<PathBuf>,
     /// The program to name in messages: `smtp-queue hold`.
     tool: &'static str,
+    no_progress: bool,
 }
 
 impl Context {
     fn spool(&self) -> Result<Spool, Stop> {
-        Ok(Spool::open(&self.config.spool)?)
+        Spool::open(&self.config.spool).map_err(|error| match error.is_refused() {
+            true => self.not_ours(),
+            false => error.into(),
+        })
+    }
+
+    /// Whoever may not look at a spool gets one line and 77.
+    fn not_ours(&self) -> Stop {
+        let path = self.config.spool.display();
+        let owner = std::fs::metadata(&self.config.spool).ok().map(|m| m.uid());
+        let name = owner.and_then(sys::user_by_uid).map(|user| user.name);
+        let owner = match (name, owner) {
+            (Some(name), _) => format!("{name}'s"),
+            (None, Some(uid)) => format!("user {uid}'s"),
+            (None, None) => "another user's".to_owned(),
+        };
+        let words =
+            format!("the spool {path} is {owner}: run this as root, or give your own with --spool");
+        Stop::new(Class::Permission, words)
+    }
+
+    /// Root does the spool's work as its owner, whose the files then are.
+    fn as_owner<T>(
+        &self,
+        spool: &Spool,
+        work: impl FnOnce() -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let me = rustix::process::geteuid();
+        let user = if me.is_root() {
+            spool.owner()
+        } else {
+            me.as_raw()
+        };
+        let failed = |e: std::io::Error| Stop::new(Class::OsErr, format!("change the user: {e}"));
+        sys::with_effective_user(user, work).map_err(failed)?
+    }
+
+    /// Wakes the resident runner, or starts one.
+    fn wake(&self, spool: &Spool) -> Done {
+        if spool.has_runner()? {
+            spool.ask_run()?;
+        } else {
+            Runner::new(&self.config.spool, self.config_file.as_deref()).wake(spool);
+        }
+        Ok(())
     }
 }
 
@@ -107,6 +171,7 @@ pub fn main(mut args: Vec<OsString>) -> Done {
     let context = |tool| Context {
         config,
         config_file: common.config,
+        no_progress: common.no_progress,
         tool,
     };
     match command {
@@ -114,12 +179,17 @@ pub fn main(mut args: Vec<OsString>) -> Done {
         Command::Show(o) => show::show(&context("smtp-queue show"), &o),
         Command::Cat(o) => show::cat(&context("smtp-queue cat"), &o),
         Command::Explain(o) => explain::explain(&context("smtp-queue explain"), &o),
+        Command::Stats(o) => stats::stats(&context("smtp-queue stats"), &o),
         Command::Run(o) => run::run(context("smtp-queue run"), &o),
         Command::Deliver(o) => deliver::deliver(context("smtp-queue deliver"), &o),
         Command::Hold(o) => act::act(&context("smtp-queue hold"), &o, act::Act::Hold),
         Command::Release(o) => act::act(&context("smtp-queue release"), &o, act::Act::Release),
         Command::Retry(o) => act::act(&context("smtp-queue retry"), &o, act::Act::Retry),
-        Command::Remove(o) => act::act(&context("smtp-queue remove"), &o, act::Act::Remove),
+        Command::Remove(o) => act::remove(&context("smtp-queue remove"), &o),
+        Command::Restore(o) => act::restore(&context("smtp-queue restore"), &o),
+        Command::Bounce(o) => giveup::bounce(&context("smtp-queue bounce"), &o),
+        Command::Expire(o) => giveup::expire(&context("smtp-queue expire"), &o),
+        Command::Reroute(o) => act::reroute(&context("smtp-queue reroute"), &o),
         Command::Route(o) => route::route(&context("smtp-queue route"), &o),
         Command::Setup => setup::setup(&context("smtp-queue setup")),
         Command::Config(o) => route::config(&context("smtp-queue config"), &o),

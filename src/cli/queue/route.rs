@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 use crate::deliver;
 use crate::route::Destination;
 use crate::route::transport::Transport;
-use crate::smtp::addr::Mailbox;
+use crate::smtp::addr::{Mailbox, ReversePath};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -35,7 +35,7 @@ pub struct ConfigOptions {
 
 /// One place that mail to an address would go to.
 #[derive(Serialize)]
-struct Leg {
+pub(super) struct Leg {
     address: String,
     /// After aliases.
     to: String,
@@ -74,8 +74,26 @@ impl Record for Leg {
 }
 
 impl Leg {
+    /// For people.
+    pub fn line(&self) -> String {
+        let hosts = match self.hosts.is_empty() {
+            true => String::new(),
+            false => format!(", at {}", self.hosts.join("; ")),
+        };
+        let tls = match self.tls.as_str() {
+            "-" => String::new(),
+            tls => format!(", TLS {tls}"),
+        };
+        let problem = match self.problem.is_empty() {
+            true => String::new(),
+            false => format!(": {}", self.problem),
+        };
+        let (to, transport, because) = (&self.to, &self.transport, &self.because);
+        format!("{to}: by {transport} ({because}){tls}{hosts}{problem}")
+    }
+
     /// What it does to the exit status.
-    fn class(&self) -> Option<Class> {
+    pub fn class(&self) -> Option<Class> {
         let transient = self.problem.starts_with('4');
         (!self.problem.is_empty()).then_some(match transient {
             true => Class::Temporary,
@@ -86,7 +104,7 @@ impl Leg {
 
 pub fn route(context: &Context, options: &Options) -> Done {
     let config = &context.config;
-    for error in config::load_aliases(config).1 {
+    for error in config::load_book(config).1 {
         crate::cli::say(context.tool, &error.to_string());
     }
     let mut out = Out::stdout(options.json);
@@ -96,8 +114,7 @@ pub fn route(context: &Context, options: &Options) -> Done {
             if options.brief {
                 return verdict(config, &address, &mut out);
             }
-            for found in deliver::explain_route(config.clone(), &address, true)? {
-                let leg = leg(&address, found);
+            for leg in legs(config, &ReversePath::Null, &address)? {
                 out.record(&leg)?;
                 let class = leg.class();
                 worst.take(text, class.map_or(Ok(()), |c| Err(Stop::Status(c))))?;
@@ -113,7 +130,7 @@ pub fn route(context: &Context, options: &Options) -> Done {
 /// Statuses of addresses that are known to lead nowhere make 67, whatever the
 /// reason; a name service that does not answer is no such knowledge.
 fn verdict(config: &Config, address: &Mailbox, out: &mut Out) -> Done {
-    let found = deliver::explain_route(config.clone(), address, true)?;
+    let found = deliver::explain_route(config.clone(), &ReversePath::Null, address, true)?;
     let problem = found.iter().find_map(|leg| leg.problem.as_ref());
     match problem {
         None => {
@@ -146,6 +163,16 @@ fn qualified(config: &Config, text: &str) -> Result<Mailbox, Stop> {
     }
 }
 
+/// Where mail from this sender to this address would go.
+pub(super) fn legs(
+    config: &Config,
+    sender: &ReversePath,
+    address: &Mailbox,
+) -> Result<Vec<Leg>, Stop> {
+    let found = deliver::explain_route(config.clone(), sender, address, true)?;
+    Ok(found.into_iter().map(|one| leg(address, one)).collect())
+}
+
 fn leg(address: &Mailbox, found: deliver::Explanation) -> Leg {
     let or_dash = |s: String| if s.is_empty() { "-".into() } else { s };
     let hosts = found.hosts.into_iter();
@@ -172,7 +199,9 @@ pub fn decision(config: &Config, to: &str) -> Option<String> {
     let table = config.table();
     let decision = table.decide(&mailbox);
     let tls = match decision.transport {
-        Transport::Mx | Transport::Smtp { .. } => format!(", TLS {}", decision.tls),
+        Transport::Mx | Transport::Smtp { .. } | Transport::Lmtp { .. } => {
+            format!(", TLS {}", decision.tls)
+        }
         _ => String::new(),
     };
     Some(format!(

@@ -11,10 +11,10 @@ use crate::spool::Spool;
 #[derive(clap::Args)]
 pub struct Options {
     /// Stay, and deliver what comes (a service)
-    #[arg(long, conflicts_with_all = ["drain", "all", "id", "sender", "recipient"])]
+    #[arg(long, conflicts_with_all = ["drain", "all", "id", "sender", "recipient", "domain", "reason", "age", "size", "state"])]
     watch: bool,
     /// Stay until nothing is left in the queue
-    #[arg(long, conflicts_with_all = ["all", "id", "sender", "recipient"])]
+    #[arg(long, conflicts_with_all = ["all", "id", "sender", "recipient", "domain", "reason", "age", "size", "state"])]
     drain: bool,
     /// Try messages that are not yet due as well
     #[arg(long)]
@@ -51,12 +51,8 @@ fn mode(spool: &Spool, options: &Options) -> Result<Mode, Stop> {
         ids.push(spool.find(prefix)?.id);
     }
     if !options.filter.is_empty() {
-        for entry in spool.list()? {
-            // What vanished or does not read right is the runner's business.
-            if spool.head(&entry).is_ok_and(|h| options.filter.takes(&h)) {
-                ids.push(entry.id);
-            }
-        }
+        let queued = options.filter.matching(spool)?.into_iter();
+        ids.extend(queued.filter(|e| e.place.is_queued()).map(|e| e.id));
     } else if ids.is_empty() {
         return Ok(Mode::Pass { all: options.all });
     }

@@ -26,6 +26,8 @@ pub enum Mode {
     Verify,
     /// `-q`, `-qf`, `-qI...`.
     Run(Select),
+    /// `-bd`, `-bD`, `-bl`: be the server.
+    Serve,
     /// Accepted forms that ask for nothing here: `-bh`, `-bH`, `-q30m`.
     Nothing,
     Help,
@@ -94,6 +96,10 @@ pub struct Args {
     pub no_aliases: bool,
     /// `-v`: what the first attempt came to is told.
     pub verbose: bool,
+    /// `-d`: the log goes to stderr.
+    pub debug: bool,
+    /// `-O smtputf8=yes`
+    pub smtputf8: bool,
     /// `-f`, `-r`: the last one counts.
     pub sender: Option<OsString>,
     /// `-F`
@@ -268,6 +274,7 @@ fn glued(args: &mut Args, letter: u8, value: &[u8]) -> Result<(), Stop> {
     match letter {
         b'b' => args.mode = Some(mode(value)?),
         b'd' if value == b"0.1" => args.mode = Some(Mode::Version),
+        b'd' => args.debug = value != b"0",
         b'e' => args.errors = errors(value).unwrap_or(args.errors),
         b'o' => return short_option(args, value),
         b'q' => args.run = Some(run(value)?),
@@ -286,11 +293,7 @@ fn mode(value: &[u8]) -> Result<Mode, Stop> {
         b"i" => Mode::Newaliases,
         b"v" => Mode::Verify,
         b"h" | b"H" => Mode::Nothing,
-        b"d" | b"D" | b"l" => {
-            return Err(Stop::usage(
-                "the server is a program of its own: smtp-serve",
-            ));
-        }
+        b"d" | b"D" | b"l" => Mode::Serve,
         _ => {
             let value = String::from_utf8_lossy(value);
             return Err(Stop::usage(format!("unknown mode -b{value}")));
@@ -371,6 +374,7 @@ fn long_option(args: &mut Args, option: &[u8]) {
         b"ignoredots" => args.ignore_dots = is_true(value),
         b"errormode" => args.errors = errors(value).unwrap_or(args.errors),
         b"deliverymode" => args.when = when(value).unwrap_or(args.when),
+        b"smtputf8" => args.smtputf8 = is_true(value),
         _ => {}
     }
 }

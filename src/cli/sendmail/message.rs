@@ -4,11 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use super::super::submit::{
-    self, Caller, Incoming, Input, Plan, Refused, Submitted, Tell, read_sender, return_to_sender,
+    self, Caller, Failed, Incoming, Input, Plan, Refused, Submitted, Tell, read_sender,
+    return_to_sender,
 };
 use super::super::{Done, Stop, say};
 use super::args::{Args, Errors};
 use super::attempt::FirstAttempt;
+use super::dead_letter;
 use crate::class::Class;
 use crate::config::Config;
 use crate::smtp::param::{Body, MailParams, Notify, RcptParams, xtext_encode};
@@ -25,7 +27,7 @@ pub fn submit(tool: &str, args: &Args) -> Done {
     }
     submit::check_input()?;
     let config = super::load(args)?;
-    super::open_log(&config, args.tag.as_deref());
+    super::open_log(&config, args);
     let plan = plan(tool, args, &config)?;
     let spool = submit::open_spool(&config)?;
     let caller = Caller::real();
@@ -50,7 +52,9 @@ fn deposit(
     tell: &Tell<'_>,
 ) -> Done {
     let mut message = Incoming::open(Input, !args.ignore_dots)?;
-    let header = by_mail(args).then(|| message.header().to_vec());
+    if by_mail(args) {
+        message.keep();
+    }
     let refused = match submit::submit(config, spool, caller, plan, &mut message) {
         Ok(done) => {
             if done.id.is_some() {
@@ -63,23 +67,28 @@ fn deposit(
         }
         Err(refused) => refused,
     };
-    let returned = match header {
-        Some(header) if !refused.bad.is_empty() => return_to_sender(
-            config,
-            spool,
-            caller,
-            &refused.sender,
-            &refused.bad,
-            &header,
-        )?,
-        _ => None,
-    };
-    if returned.is_some() {
-        tell.committed(returned);
+    if !by_mail(args) || refused.failed.is_empty() {
+        return Err(refused.stop);
     }
-    match args.errors {
-        Errors::MailOk if returned.is_some() => Ok(()),
-        _ => Err(refused.stop),
+    let Refused {
+        stop,
+        failed,
+        sender,
+    } = refused;
+    let header = message.kept_header();
+    match return_to_sender(config, spool, caller, &sender, &failed, header) {
+        Ok(None) => Err(stop),
+        Ok(id) => {
+            tell.committed(id);
+            match args.errors {
+                Errors::MailOk => Ok(()),
+                _ => Err(stop),
+            }
+        }
+        Err(unreported) => Err(match args.errors {
+            Errors::Mail => dead_letter::save(stop, caller, &sender, &mut message),
+            _ => stop.and(&unreported),
+        }),
     }
 }
 
@@ -116,7 +125,10 @@ fn plan(tool: &str, args: &Args, config: &Config) -> Result<Plan, Stop> {
 /// `-B`, `-R`, `-V`: a value that is not known is told and ignored, because
 /// callers pass what some other program took.
 fn mail_params(tool: &str, args: &Args) -> MailParams {
-    let mut params = MailParams::default();
+    let mut params = MailParams {
+        smtputf8: args.smtputf8,
+        ..MailParams::default()
+    };
     if let Some(value) = &args.body {
         match value.to_ascii_uppercase().as_bytes() {
             b"7BIT" => params.body = Some(Body::SevenBit),
@@ -182,7 +194,7 @@ impl From<Submitted> for Refused {
         let text = format!("recipient {}; the others got the message", names.join(", "));
         Refused {
             stop: Stop::new(Class::Data, text),
-            bad: done.bad,
+            failed: done.bad.iter().map(Failed::unreadable).collect(),
             sender: done.sender,
         }
     }

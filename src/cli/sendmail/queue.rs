@@ -12,7 +12,7 @@ use crate::spool::{Entry, Spool};
 /// `-q`: a resident runner is asked; else one pass is made here, and we wait.
 pub fn run(args: &Args, select: &Select) -> Done {
     let config = super::load(args)?;
-    super::open_log(&config, args.tag.as_deref());
+    super::open_log(&config, args);
     let Some(spool) = super::existing(&config)? else {
         return Ok(());
     };

@@ -12,7 +12,7 @@ use crate::spool::Spool;
 
 pub fn serve(tool: &str, args: &Args) -> Done {
     let config = super::load(args)?;
-    super::open_log(&config, args.tag.as_deref());
+    super::open_log(&config, args);
     let spool = submit::open_spool(&config)?;
     let real = Caller::real();
     let given = args.full_name.as_deref().map(submit::one_line);

@@ -1,4 +1,4 @@
-//! Reports about recipients that no message can go to (`-oem`, `-oew`, `-oee`).
+//! Reports about recipients that get nothing (`-oem`, `-oew`, `-oee`).
 
 use std::io::{Cursor, Write};
 
@@ -6,11 +6,43 @@ use jiff::Timestamp;
 
 use super::super::Stop;
 use super::Caller;
+use crate::class::Class;
 use crate::config::Config;
 use crate::message::bounce::{self, Action, Block, Notice, Template};
 use crate::smtp::addr::{AddrError, Mailbox, ReversePath};
 use crate::smtp::param::{MailParams, RcptParams, Ret};
 use crate::spool::{Envelope, Id, Origin, Recipient, Spool, SpoolError};
+
+/// A recipient that gets nothing, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    pub recipient: String,
+    /// Enhanced status code (RFC 3463).
+    pub status: String,
+    pub text: String,
+}
+
+impl Failed {
+    /// What was given is no address.
+    pub fn unreadable((recipient, error): &(String, AddrError)) -> Failed {
+        Failed {
+            recipient: recipient.clone(),
+            // Bad destination mailbox address syntax.
+            status: "5.1.3".to_owned(),
+            text: error.to_string(),
+        }
+    }
+
+    /// The message as a whole could not be taken.
+    pub fn with_all(recipient: &Mailbox, class: Class, text: &str) -> Failed {
+        let (_, (kind, subject, detail)) = class.reply();
+        Failed {
+            recipient: recipient.to_string(),
+            status: format!("{kind}.{subject}.{detail}"),
+            text: text.to_owned(),
+        }
+    }
+}
 
 /// Queues a bounce to `to` with the header of what was to be sent. Nothing
 /// comes of it where `to` is the null reverse-path.
@@ -19,7 +51,7 @@ pub fn return_to_sender(
     spool: &Spool,
     caller: &Caller,
     to: &ReversePath,
-    bad: &[(String, AddrError)],
+    failed: &[Failed],
     header: &[u8],
 ) -> Result<Option<Id>, Stop> {
     let Some(to) = to.mailbox() else {
@@ -37,7 +69,7 @@ pub fn return_to_sender(
         arrival: now,
         envid: None,
         ret: Some(Ret::Headers),
-        blocks: bad.iter().map(|b| block(b, now)).collect(),
+        blocks: failed.iter().map(|f| block(f, now)).collect(),
         original_size: header.len() as u64,
         return_limit: 0,
         eight_bit: !header.is_ascii(),
@@ -76,16 +108,15 @@ fn envelope(to: &Mailbox, caller: &Caller, now: Timestamp) -> Envelope {
     }
 }
 
-fn block((text, error): &(String, AddrError), now: Timestamp) -> Block {
+fn block(failed: &Failed, now: Timestamp) -> Block {
     Block {
-        final_recipient: text.clone(),
+        final_recipient: failed.recipient.clone(),
         original: None,
         action: Action::Failed,
-        // Bad destination mailbox address syntax.
-        status: "5.1.3".to_owned(),
+        status: failed.status.clone(),
         diagnostic: None,
         remote_mta: None,
-        text: error.to_string(),
+        text: failed.text.clone(),
         last_attempt: Some(now),
         retry_until: None,
     }

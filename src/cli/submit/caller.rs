@@ -1,6 +1,7 @@
 //! Who submits: the real user id, whatever the environment says (H1).
 
 use std::cell::OnceCell;
+use std::path::Path;
 
 use crate::smtp::addr::{Domain, Mailbox};
 use crate::sys;
@@ -40,6 +41,11 @@ impl Caller {
             local: self.login(),
             domain: Domain::parse(origin).unwrap_or_else(|_| Domain::Name(origin.to_owned())),
         }
+    }
+
+    /// As the user database has it, not the environment.
+    pub fn home(&self) -> Option<&Path> {
+        Some(&self.entry()?.home)
     }
 
     /// `$NAME`, else the first part of the GECOS field, where `&` stands for

@@ -1,6 +1,6 @@
 //! Standard input as a message: the header held, the body in pieces.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use rustix::fs::OFlags;
 
@@ -49,6 +49,8 @@ impl Read for Input {
 /// A message being read.
 pub struct Incoming<R> {
     from: R,
+    /// What `from` is called in errors.
+    what: &'static str,
     ends: LineEnds,
     piece: Vec<u8>,
     /// Converted and not yet given out: the header with what was read behind it.
@@ -57,13 +59,41 @@ pub struct Incoming<R> {
     body: usize,
     dotted: bool,
     ended: bool,
+    kept: Option<Kept>,
+}
+
+/// Octets of a body that are kept for a message that may come back.
+const MAX_KEPT: usize = 1 << 20;
+
+/// What was given out of a message, for the case that nobody else has it.
+#[derive(Debug, Default)]
+struct Kept {
+    header: Vec<u8>,
+    body: Vec<u8>,
+    /// There was more of it.
+    is_cut: bool,
+}
+
+impl Kept {
+    fn add(&mut self, piece: &[u8]) {
+        let room = MAX_KEPT.saturating_sub(self.body.len());
+        let fits = piece.get(..room).unwrap_or(piece);
+        self.body.extend_from_slice(fits);
+        self.is_cut |= fits.len() < piece.len();
+    }
 }
 
 impl<R: Read> Incoming<R> {
     /// Reads up to the end of the header.
     pub fn open(from: R, dot_ends: bool) -> Result<Incoming<R>, Stop> {
+        Incoming::of(from, "standard input", dot_ends)
+    }
+
+    /// The same of something else than standard input.
+    pub fn of(from: R, what: &'static str, dot_ends: bool) -> Result<Incoming<R>, Stop> {
         let mut incoming = Incoming {
             from,
+            what,
             ends: LineEnds::new(dot_ends),
             piece: vec![0; FIRST_PIECE],
             text: Vec::new(),
@@ -71,6 +101,7 @@ impl<R: Read> Incoming<R> {
             body: 0,
             dotted: false,
             ended: false,
+            kept: None,
         };
         incoming.read_header()?;
         Ok(incoming)
@@ -81,8 +112,44 @@ impl<R: Read> Incoming<R> {
         &self.text[..self.header]
     }
 
+    /// From now on what is given out is kept: the header, and of the body the
+    /// first mebibyte.
+    pub fn keep(&mut self) {
+        self.kept = Some(Kept {
+            header: self.header().to_vec(),
+            ..Kept::default()
+        });
+    }
+
+    /// The header that was kept.
+    pub fn kept_header(&self) -> &[u8] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.header)
+    }
+
+    /// The message from its beginning, as far as it was kept, and the rest; in
+    /// place of what is lost a line says so.
+    pub fn whole(&mut self) -> impl Read {
+        let kept = self.kept.take().unwrap_or_default();
+        let lost: &[u8] = if kept.is_cut { LOST } else { b"" };
+        Cursor::new(kept.header)
+            .chain(&b"\r\n"[..])
+            .chain(Cursor::new(kept.body))
+            .chain(lost)
+            .chain(Rest(self))
+    }
+
     /// The next piece of the body; `None` at its end.
     pub fn next_body(&mut self) -> Result<Option<&[u8]>, Stop> {
+        self.refill()?;
+        let start = std::mem::replace(&mut self.body, self.text.len());
+        if let Some(kept) = &mut self.kept {
+            kept.add(&self.text[start..]);
+        }
+        Ok((start < self.text.len()).then(|| &self.text[start..]))
+    }
+
+    /// Reads on where all was given out.
+    fn refill(&mut self) -> Result<(), Stop> {
         if self.body == self.text.len() {
             self.text.clear();
             self.header = 0;
@@ -91,8 +158,7 @@ impl<R: Read> Incoming<R> {
                 self.fill()?;
             }
         }
-        let start = std::mem::replace(&mut self.body, self.text.len());
-        Ok((start < self.text.len()).then(|| &self.text[start..]))
+        Ok(())
     }
 
     fn read_header(&mut self) -> Result<(), Stop> {
@@ -118,7 +184,7 @@ impl<R: Read> Incoming<R> {
         let n = match self.from.read(&mut self.piece) {
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(e) => return Err(Stop::new(Class::NoInput, format!("standard input: {e}"))),
+            Err(e) => return Err(Stop::new(Class::NoInput, format!("{}: {e}", self.what))),
         };
         if n == 0 {
             self.ended = true;
@@ -132,6 +198,25 @@ impl<R: Read> Incoming<R> {
             self.piece.resize(PIECE, 0);
         }
         Ok(())
+    }
+}
+
+/// Stands where a part of a message is missing.
+const LOST: &[u8] = b"\r\n[a part of the message is lost]\r\n";
+
+/// What is left of a body.
+struct Rest<'m, R>(&'m mut Incoming<R>);
+
+impl<R: Read> Read for Rest<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let incoming = &mut *self.0;
+        let failed = |stop: Stop| io::Error::other(stop.text().to_owned());
+        incoming.refill().map_err(failed)?;
+        let left = &incoming.text[incoming.body..];
+        let n = left.len().min(buf.len());
+        buf[..n].copy_from_slice(&left[..n]);
+        incoming.body += n;
+        Ok(n)
     }
 }
 

@@ -42,8 +42,8 @@ pub fn private_copy<R: Read>(
     Ok(Some(file))
 }
 
-/// In `$TMPDIR`; in memory where that has none (an old NFS, no such directory).
-fn nameless() -> io::Result<File> {
+/// A file that is gone with this process, in `$TMPDIR`; in memory where that has none (an old NFS, no such directory).
+pub fn nameless() -> io::Result<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = rustix::fs::open(temp_dir(), flags, Mode::RUSR | Mode::WUSR)
         .or_else(|_| rustix::fs::memfd_create("message", MemfdFlags::CLOEXEC))?;

@@ -3,12 +3,14 @@
 use super::super::Stop;
 use super::Caller;
 use crate::class::Class;
-use crate::config::{self, Config};
+use crate::config::{self, Book, Config};
 use crate::log;
 use crate::message::addrlist::Bare;
 use crate::message::rewrite::Rewrite;
-use crate::route::Destination;
+use crate::route::expand::expand;
+use crate::route::people::NoUsers;
 use crate::route::rewrite::{Profile, Sender, Submitter};
+use crate::route::{Destination, domain_key};
 use crate::smtp::addr::{Domain, Mailbox, ReversePath};
 
 /// What is rewritten for this caller and this sender.
@@ -91,17 +93,18 @@ fn aliases(config: &Config) -> Bare {
         log::config_error(&fault);
     }
     let origin = Domain::parse(&config.origin).unwrap_or(Domain::Name(config.origin.clone()));
-    let table = config.table();
+    let mut book = Book::new(config.table(), &config.origin);
+    book.aliases = aliases;
+    // A bare name is local whatever the origin is.
+    book.table.local_domains.extend(domain_key(&origin));
     Bare::new(move |name| {
-        aliases.get(name)?;
+        book.aliases.get(name)?;
         let address = Mailbox {
             local: name.to_owned(),
             domain: origin.clone(),
         };
-        // A bare name is local whatever the origin is.
-        let is_local = |mailbox: &Mailbox| mailbox.domain == origin || table.is_local(mailbox);
-        let found = aliases.expand(&address, &is_local).ok()?;
-        let found = found.into_iter().map(|(to, _)| match to {
+        let found = expand(&book, &NoUsers, &address, &mut |_| Ok(None)).ok()?;
+        let found = found.into_iter().map(|end| match end.to {
             Destination::Mailbox(mailbox) => Some(mailbox),
             Destination::Pipe(_) | Destination::File(_) => None,
         });

@@ -40,10 +40,17 @@ impl Quote for Mboxrd {
     }
 }
 
+/// The message was delivered to this address before: an error of reading it (R5).
+#[derive(Debug, thiserror::Error)]
+#[error("mail for {0} is in a loop: it was delivered to that address before")]
+pub struct Loop(String);
+
 /// A message of the spool (CRLF) with LF line ends and without its Return-Path
 /// fields, which only final delivery may write (SV-55).
 pub struct Letter<'m, Q> {
     message: &'m mut dyn Read,
+    /// What no Delivered-To field may hold.
+    delivered_to: &'m str,
     lines: Lines<Q>,
     /// Octets of `lines.out` that were handed on.
     given: usize,
@@ -58,9 +65,10 @@ enum At {
 }
 
 impl<'m, Q: Quote> Letter<'m, Q> {
-    pub fn new(message: &'m mut dyn Read, quote: Q) -> Self {
+    pub fn new(message: &'m mut dyn Read, quote: Q, delivered_to: &'m str) -> Self {
         Letter {
             message,
+            delivered_to,
             lines: Lines::new(quote),
             given: 0,
             at: At::Header,
@@ -83,6 +91,9 @@ impl<'m, Q: Quote> Letter<'m, Q> {
         };
         let (fields, rest) = head.split_at_checked(end).unwrap_or((&head, &[]));
         for field in header::fields(fields) {
+            if field.is("Delivered-To") && self.is_ours(field.raw) {
+                return Err(io::Error::other(Loop(self.delivered_to.to_owned())));
+            }
             if !field.is("Return-Path") {
                 self.lines.write(field.raw);
             }
@@ -90,6 +101,12 @@ impl<'m, Q: Quote> Letter<'m, Q> {
         self.lines.write(rest);
         self.at = At::Body;
         Ok(())
+    }
+
+    fn is_ours(&self, field: &[u8]) -> bool {
+        let value = field.splitn(2, |b| *b == b':').nth(1).unwrap_or_default();
+        let value = value.trim_ascii();
+        !value.is_empty() && value.eq_ignore_ascii_case(self.delivered_to.as_bytes())
     }
 
     fn body(&mut self) -> io::Result<()> {
@@ -214,7 +231,7 @@ mod tests {
     fn mailbox<Q: Quote>(message: &[u8], quote: Q) -> String {
         let mut out = String::new();
         let mut message = message;
-        Letter::new(&mut message, quote)
+        Letter::new(&mut message, quote, "me@here.example")
             .read_to_string(&mut out)
             .unwrap();
         out
@@ -230,6 +247,20 @@ mod tests {
             mailbox(message, Mboxrd),
             "From: a@b\n\n>From me\n>>From you\n"
         );
+    }
+
+    #[test]
+    fn r5_what_was_delivered_here_before_is_a_loop() {
+        let again = |field: &str| {
+            let message = format!("{field}\r\n\r\nDelivered-To: me@here.example\r\n");
+            let mut message = message.as_bytes();
+            let read = Letter::new(&mut message, Plain, "me@here.example")
+                .read_to_string(&mut String::new());
+            read.is_err_and(|e| e.get_ref().is_some_and(|e| e.is::<Loop>()))
+        };
+        assert!(again("delivered-to:  Me@Here.Example "));
+        assert!(!again("Delivered-To: you@here.example"));
+        assert!(!again("X-Delivered-To: me@here.example"));
     }
 
     #[test]
@@ -262,7 +293,7 @@ mod tests {
             let message = format!("A: b\r\n\r\n{body}\r\n");
             let mut out = String::new();
             let mut cut = Cut(message.as_bytes(), size);
-            Letter::new(&mut cut, Mboxrd).read_to_string(&mut out).unwrap();
+            Letter::new(&mut cut, Mboxrd, "").read_to_string(&mut out).unwrap();
             prop_assert_eq!(out, mailbox(message.as_bytes(), Mboxrd));
         }
     }

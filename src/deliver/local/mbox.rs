@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
-use super::Order;
 use super::letter::{Letter, Mboxrd};
 use crate::sys;
 
@@ -83,12 +82,24 @@ fn sync_parent(path: &Path) {
     }
 }
 
+/// What a message gets on top.
+#[derive(Debug)]
+pub struct Top<'a> {
+    /// For the `From ` line.
+    pub sender: &'a str,
+    /// Fields, LF line ends.
+    pub trace: &'a str,
+    /// The message may not have been delivered to this address before; empty: it
+    /// may be any.
+    pub delivered_to: &'a str,
+}
+
 /// Appends the message and syncs it. After a failure the mailbox is as it was.
-pub fn append(opened: Opened, order: &Order, content: &mut dyn Read) -> io::Result<()> {
+pub fn append(opened: Opened, top: &Top<'_>, content: &mut dyn Read) -> io::Result<()> {
     let Opened { mut file, path } = opened;
     let _locks = Locks::take(&file, &path)?;
     let before = file.seek(SeekFrom::End(0))?;
-    let result = write(&mut file, before, order, content).and_then(|()| file.sync_all());
+    let result = write(&mut file, before, top, content).and_then(|()| file.sync_all());
     if result.is_err() {
         file.set_len(before)?;
         file.sync_all()?;
@@ -96,18 +107,19 @@ pub fn append(opened: Opened, order: &Order, content: &mut dyn Read) -> io::Resu
     result
 }
 
-fn write(file: &mut File, end: u64, order: &Order, content: &mut dyn Read) -> io::Result<()> {
+fn write(file: &mut File, end: u64, top: &Top<'_>, content: &mut dyn Read) -> io::Result<()> {
     let separator = match ends_with_blank_line(file, end)? {
         true => "",
         false => "\n",
     };
     let now = Timestamp::now().to_zoned(TimeZone::UTC);
     let date = now.strftime("%a %b %e %H:%M:%S %Y");
-    let sender = order
+    let sender = top
         .sender
         .replace(|c: char| c.is_whitespace() || c.is_control(), "-");
-    write!(file, "{separator}From {sender} {date}\n{}", order.trace)?;
-    io::copy(&mut Letter::new(content, Mboxrd), file)?;
+    write!(file, "{separator}From {sender} {date}\n{}", top.trace)?;
+    let mut letter = Letter::new(content, Mboxrd, top.delivered_to);
+    io::copy(&mut letter, file)?;
     file.write_all(b"\n")
 }
 

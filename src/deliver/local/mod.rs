@@ -1,7 +1,8 @@
-//! Delivery into a mailbox of this host.
+//! Delivery on this host: into a mailbox, or to a program.
 
 mod letter;
 mod mbox;
+mod order;
 
 use std::fs;
 use std::io::{self, Read};
@@ -9,51 +10,19 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use letter::{Letter, Plain};
+use letter::{Letter, Loop, Plain};
+pub use order::{Order, Place, order};
 
 use super::content;
-use super::hop::{Local, LocalKind};
+use super::hop::Local;
 use super::job::{Job, lock};
-use super::result::{self, Instead};
-use crate::config::Config;
-use crate::message::trace;
-use crate::route::transport::{Transport, fill_user};
-use crate::smtp::addr::{Mailbox, ReversePath};
-use crate::spool::{Attempt, Envelope, Target, maildir};
+use super::result;
+use crate::program::Program;
+use crate::spool::{Attempt, maildir};
 use crate::sys;
 
-/// A delivery with nothing left to decide but what only the recipient may see:
-/// whether the mailbox is a file or a directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    pub path: PathBuf,
-    pub form: Form,
-    /// Whose mailbox it is; `None` where the user database does not know the
-    /// name and the mailbox is whoever's who runs the queue.
-    pub owner: Option<Owner>,
-    /// `serve.users` names it: a mailbox of ours that is made when it is needed.
-    pub is_listed: bool,
-    /// Fields put on top (SV-55), LF line ends.
-    pub trace: String,
-    /// For mbox's `From ` line.
-    pub sender: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    Maildir,
-    Mbox,
-}
-
-/// Whom the delivery process becomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
-    pub name: String,
-    pub uid: u32,
-    pub gid: u32,
-    /// The mailbox is root's own file, opened as root and written as this user.
-    pub is_roots: bool,
-}
+/// Octets of a program's words that are told.
+const TOLD: usize = 500;
 
 /// Why a delivery ended without a result: the message does not read right.
 pub type Damaged = String;
@@ -65,12 +34,13 @@ pub(super) fn deliver(job: &Job<'_, '_>, number: u32, local: &Local) -> Result<A
         return Ok(result::failed("5.3.0", "no such target"));
     };
     let config = &job.engine.config;
-    let order = match order(config, local, &job.head.envelope, target) {
+    let book = job.engine.book();
+    let order = match order(config, &book, local, &job.head.envelope, target) {
         Ok(order) => order,
         Err(attempt) => return Ok(*attempt),
     };
     if let Some(parent) = &job.engine.parent {
-        if order.owner.is_none() {
+        if order.is_nobody() {
             return Ok(unknown(&target.to));
         }
         // A second descriptor, not to hold up those who record meanwhile.
@@ -80,36 +50,57 @@ pub(super) fn deliver(job: &Job<'_, '_>, number: u32, local: &Local) -> Result<A
             Err(error) => Ok(result::deferred("4.3.0", error.to_string())),
         };
     }
-    here(&order, job.letter, &target.to)
+    here(order, job.letter, &target.to)
 }
 
 /// Delivers in this process.
-pub fn here(order: &Order, letter: &content::Letter<'_>, to: &str) -> Result<Attempt, Damaged> {
+pub fn here(mut order: Order, letter: &content::Letter<'_>, to: &str) -> Result<Attempt, Damaged> {
     if order.is_nobody() {
         return Ok(unknown(to));
     }
-    if let Err(words) = may_deliver(&order.path) {
+    if let Some(path) = own_maildir(&order) {
+        order.place = Place::Maildir(path);
+    }
+    if let Err(words) = may_deliver(&order) {
         return Ok(result::deferred("4.3.0", words));
     }
     match letter.open() {
-        Ok(mut content) => post(order, None, &mut content),
+        Ok(mut content) => post(&order, None, &mut content),
         Err(error) => damaged_or_deferred(&error),
     }
 }
 
+/// A user without a system installation cannot make `/var/mail/USER`: their mail
+/// goes to the Maildir at home, if there is one.
+fn own_maildir(order: &Order) -> Option<PathBuf> {
+    let me = rustix::process::geteuid().as_raw();
+    let owner = order.owner.as_ref().filter(|o| o.uid == me && me != 0)?;
+    let path = order
+        .path()
+        .filter(|path| order.is_mbox() && !path.exists())?;
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let may_make = rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_ok();
+    let maildir = sys::user_by_name(&owner.name)?.home.join("Maildir");
+    (!may_make && maildir.is_dir()).then_some(maildir)
+}
+
 /// Without a parent, mail goes only where this user's own mailboxes are: neither
 /// may root write among others' files, nor is another's mailbox ours to make.
-fn may_deliver(path: &Path) -> Result<(), String> {
+fn may_deliver(order: &Order) -> Result<(), String> {
     let me = rustix::process::geteuid().as_raw();
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    let found = fs::symlink_metadata(path).or_else(|_| fs::symlink_metadata(parent));
+    let (found, what) = match order.path() {
+        Some(path) => (
+            order::nearest(path).map(|f| f.uid()),
+            path.display().to_string(),
+        ),
+        // Nobody else can be become here; programs of one's own aliases are one's own.
+        None => (Some(me).filter(|me| *me != 0), order.to_string()),
+    };
     match found {
-        Ok(found) if found.uid() == me => Ok(()),
-        Ok(_) => Err(format!(
-            "mailbox {} is not this user's: mail for it is delivered by a runner started as root",
-            path.display()
+        Some(uid) if uid == me => Ok(()),
+        _ => Err(format!(
+            "{what} is not this user's: mail for it is delivered by a runner started as root"
         )),
-        Err(error) => Err(format!("mailbox {}: {error}", path.display())),
     }
 }
 
@@ -117,94 +108,19 @@ pub fn unknown(name: &str) -> Attempt {
     result::failed("5.1.1", format!("{name}: no such user here"))
 }
 
-/// Decides path, form and owner.
-pub fn order(
-    config: &Config,
-    local: &Local,
-    envelope: &Envelope,
-    target: &Target,
-) -> Result<Order, Instead> {
-    let (path, form, owner) = match &local.kind {
-        LocalKind::User { transport, local } => of_user(config, transport, local)?,
-        LocalKind::File(path) => {
-            let form = match path.ends_with('/') {
-                true => Form::Maildir,
-                false => Form::Mbox,
-            };
-            (path.into(), form, Some(default_user(config, false)?))
-        }
-        LocalKind::Program(_) => {
-            let words = "mail to programs is not delivered by this version";
-            return Err(result::failed("5.3.5", words).into());
-        }
-    };
-    let address = envelope.recipients.get(target.recipient as usize);
-    let delivered_to = match Mailbox::parse(&target.to) {
-        Ok(_) => target.to.clone(),
-        Err(_) => address.map_or_else(String::new, |r| r.address.to_string()),
-    };
-    let return_path = trace::return_path(&envelope.sender).replace("\r\n", "\n");
-    let sender = match &envelope.sender {
-        ReversePath::Null => "MAILER-DAEMON".to_string(),
-        ReversePath::Mailbox(mailbox) => mailbox.to_string(),
-    };
-    let is_listed = match &local.kind {
-        LocalKind::User { local, .. } => config.serve.lists_user(local),
-        _ => false,
-    };
-    Ok(Order {
-        path,
-        form,
-        owner,
-        is_listed,
-        trace: format!("{return_path}Delivered-To: {delivered_to}\n"),
+/// Appends a message to a user's mbox, as that user. Names no runtime.
+pub fn append_to_mbox(
+    path: &Path,
+    owner: u32,
+    sender: &str,
+    content: &mut dyn Read,
+) -> io::Result<()> {
+    let top = mbox::Top {
         sender,
-    })
-}
-
-fn of_user(
-    config: &Config,
-    transport: &Transport,
-    local: &str,
-) -> Result<(PathBuf, Form, Option<Owner>), Instead> {
-    let (template, form) = match transport {
-        Transport::Maildir(template) => (template, Form::Maildir),
-        Transport::Mbox(template) => (template, Form::Mbox),
-        other => return Err(result::failed("5.3.5", format!("{other} is not local")).into()),
+        trace: "",
+        delivered_to: "",
     };
-    let user = sys::user_by_name(local).or_else(|| sys::user_by_name(&local.to_lowercase()));
-    let name = user.as_ref().map_or(local, |user| user.name.as_str());
-    let path = fill_user(template, name).ok_or_else(|| unknown(local))?;
-    let owner = match &user {
-        None => None,
-        Some(user) if user.uid == 0 => Some(default_user(config, true)?),
-        Some(user) => Some(Owner {
-            name: user.name.clone(),
-            uid: user.uid,
-            gid: user.gid,
-            is_roots: false,
-        }),
-    };
-    Ok((path.into(), form, owner))
-}
-
-/// Nothing that strangers send is handled as root: mail to root is written by
-/// this user, through a descriptor that was opened as root.
-fn default_user(config: &Config, is_roots: bool) -> Result<Owner, Instead> {
-    let name = &config.default_user;
-    match sys::user_by_name(name) {
-        Some(user) if user.uid != 0 => Ok(Owner {
-            name: user.name,
-            uid: user.uid,
-            gid: user.gid,
-            is_roots,
-        }),
-        Some(_) => Err(result::deferred("4.3.5", "default_user must not be root").into()),
-        None => {
-            let words = format!("default_user {name}: no such user");
-            Err(result::deferred("4.3.5", words).into())
-        }
-    }
+    mbox::append(mbox::open(path, owner)?, &top, content)
 }
 
 /// An mbox that is open already.
@@ -213,43 +129,110 @@ pub struct Opened(mbox::Opened);
 /// The group a delivery needs: that of the mailbox's directory where its group
 /// may write there (DESIGN section 3), for it has to make lock and mailbox.
 pub fn group_of(order: &Order) -> Option<u32> {
-    let directory = fs::metadata(order.path.parent()?).ok()?;
-    let group_writable = directory.mode() & 0o020 != 0;
-    (order.form == Form::Mbox && group_writable).then(|| directory.gid())
+    let Place::Mbox(path) = &order.place else {
+        return None;
+    };
+    let directory = fs::metadata(path.parent()?).ok()?;
+    (directory.mode() & 0o020 != 0).then(|| directory.gid())
 }
 
 /// Opens root's mailbox as root, before the process becomes somebody else.
-pub fn open_as_root(order: &Order) -> io::Result<Opened> {
-    mbox::open(&order.path, 0).map(Opened)
+pub fn open_as_root(path: &Path) -> io::Result<Opened> {
+    mbox::open(path, 0).map(Opened)
 }
 
-/// Writes the message into the mailbox, as whoever this process is by now.
+/// Delivers, as whoever this process is by now.
 pub fn post(
     order: &Order,
     opened: Option<Opened>,
     content: &mut dyn Read,
 ) -> Result<Attempt, Damaged> {
-    let written = match opened {
-        Some(Opened(opened)) => mbox::append(opened, order, content),
-        None if !order.is_mbox() => into_maildir(order, content),
-        None => mbox::open(&order.path, rustix::process::geteuid().as_raw())
-            .and_then(|opened| mbox::append(opened, order, content)),
-    };
-    match written {
-        Ok(()) => {
-            let path = order.path.display();
-            Ok(result::delivered(format!("delivered to mailbox {path}")))
+    let (path, written) = match (&order.place, opened) {
+        (Place::Program(program), _) => return run(program, order, content),
+        (Place::Maildir(path) | Place::Mbox(path), Some(Opened(opened))) => {
+            (path, into_mbox(opened, order, content))
         }
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error.to_string()),
-        Err(error) => Ok(refused(&order.path, &error)),
+        (Place::Mbox(path), None) if order.is_mbox() => {
+            let me = rustix::process::geteuid().as_raw();
+            let opened = mbox::open(path, me);
+            (path, opened.and_then(|o| into_mbox(o, order, content)))
+        }
+        (Place::Maildir(path) | Place::Mbox(path), None) => {
+            (path, into_maildir(path, order, content))
+        }
+    };
+    let name = path.display();
+    match written {
+        Ok(()) => Ok(result::delivered(format!("delivered to mailbox {name}"))),
+        Err(error) => unwritten(&error, |status| {
+            result::deferred(status, format!("mailbox {name}: {error}"))
+        }),
     }
 }
 
+fn into_mbox(opened: mbox::Opened, order: &Order, content: &mut dyn Read) -> io::Result<()> {
+    let top = mbox::Top {
+        sender: &order.sender,
+        trace: &order.trace(),
+        delivered_to: &order.delivered_to,
+    };
+    mbox::append(opened, &top, content)
+}
+
 /// A user's Maildir that is not there yet is made, as their mail program would.
-fn into_maildir(order: &Order, content: &mut dyn Read) -> io::Result<()> {
-    let letter = Letter::new(content, Plain);
-    let mut whole = order.trace.as_bytes().chain(letter);
-    maildir::deliver(&order.path, true, &mut whole).map(drop)
+fn into_maildir(path: &Path, order: &Order, content: &mut dyn Read) -> io::Result<()> {
+    let trace = order.trace();
+    let letter = Letter::new(content, Plain, &order.delivered_to);
+    let mut whole = trace.as_bytes().chain(letter);
+    maildir::deliver(path, true, &mut whole).map(drop)
+}
+
+/// The program reads the message on standard input; its exit status decides.
+fn run(program: &Program, order: &Order, content: &mut dyn Read) -> Result<Attempt, Damaged> {
+    let name = program.argv.first().map_or("", String::as_str);
+    let trace = order.trace();
+    let letter = Letter::new(content, Plain, &order.delivered_to);
+    let mut said = Vec::new();
+    let ran = program.run(&mut trace.as_bytes().chain(letter), &mut Bounded(&mut said));
+    let ran = match ran {
+        Ok(ran) => ran,
+        Err(error) => {
+            return unwritten(&error, |_| {
+                result::deferred("4.3.5", format!("program {name}: {error}"))
+            });
+        }
+    };
+    let Some(status) = ran.end.status() else {
+        return Ok(result::delivered(format!("delivered to program {name}")));
+    };
+    said.extend_from_slice(ran.words.as_bytes());
+    let words = String::from_utf8_lossy(said.get(..TOLD).unwrap_or(&said)).into_owned();
+    let words: Vec<&str> = words.split(|c: char| c.is_control() || c == ' ').collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let words = match words.is_empty() {
+        true => format!("program {name} {}", ran.end),
+        false => format!("program {name} {}: {}", ran.end, words.join(" ")),
+    };
+    Ok(match status.starts_with('5') {
+        true => result::failed(status, words),
+        false => result::deferred(status, words),
+    })
+}
+
+/// Keeps the begin of what a program says.
+struct Bounded<'a>(&'a mut Vec<u8>);
+
+impl io::Write for Bounded<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let room = TOLD.saturating_sub(self.0.len()).min(buf.len());
+        self.0
+            .extend_from_slice(buf.get(..room).unwrap_or_default());
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn damaged_or_deferred(error: &io::Error) -> Result<Attempt, Damaged> {
@@ -262,33 +245,19 @@ fn damaged_or_deferred(error: &io::Error) -> Result<Attempt, Damaged> {
     }
 }
 
-/// What a mailbox refuses may be mended: the mail waits.
-fn refused(path: &Path, error: &io::Error) -> Attempt {
-    let status = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "4.2.2",
-        io::ErrorKind::WouldBlock => "4.2.0",
-        _ => "4.3.0",
-    };
-    result::deferred(status, format!("mailbox {}: {error}", path.display()))
-}
-
-impl Order {
-    /// Neither a user, nor named in the configuration, nor a mailbox that is
-    /// there.
-    pub fn is_nobody(&self) -> bool {
-        self.owner.is_none() && !self.is_listed && !self.path.exists()
+/// What a mailbox or the system refuses may be mended: the mail waits. A loop or
+/// a damaged message will not be.
+fn unwritten(
+    error: &io::Error,
+    deferred: impl FnOnce(&str) -> Attempt,
+) -> Result<Attempt, Damaged> {
+    if let Some(found) = error.get_ref().and_then(|e| e.downcast_ref::<Loop>()) {
+        return Ok(result::failed("5.4.6", found.to_string()));
     }
-
-    /// False where the mailbox turned out to be a Maildir.
-    pub fn is_mbox(&self) -> bool {
-        self.form == Form::Mbox && !self.path.is_dir()
-    }
-}
-
-/// As routes are written: `mbox:/var/mail/ann`.
-impl std::fmt::Display for Order {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = if self.is_mbox() { "mbox" } else { "maildir" };
-        write!(f, "{kind}:{}", self.path.display())
+    match error.kind() {
+        io::ErrorKind::InvalidData => Err(error.to_string()),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Ok(deferred("4.2.2")),
+        io::ErrorKind::WouldBlock => Ok(deferred("4.2.0")),
+        _ => Ok(deferred("4.3.0")),
     }
 }

@@ -106,6 +106,7 @@ fn remote(access: Access) -> Remote {
             name: "mail.example".into(),
             port: 587,
             implicit_tls: false,
+            lmtp: false,
         },
         tls: crate::route::transport::TlsPolicy::Required,
         access: Arc::new(access),

@@ -2,15 +2,17 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::super::expand::{self, AliasFiles};
+use super::super::expand;
+use super::super::forward::{self, Reader};
 use super::super::hop::{self, Hop};
-use super::super::local::{self, Order};
+use super::super::local::{self, Order, Place};
 use super::super::result::{self, Instead};
 use super::link::{Answer, Ask, Asked, reply};
-use crate::config::Config;
+use crate::config::{Book, BookFiles, Config};
 use crate::log;
 use crate::route::table::Table;
 use crate::spool::{Claim, Expansions, Id, Spool, SpoolError, Target};
@@ -22,7 +24,7 @@ pub struct Desk<'a> {
     spool: &'a Spool,
     expansions: Expansions,
     table: Table,
-    aliases: AliasFiles,
+    book: BookFiles,
 }
 
 impl<'a> Desk<'a> {
@@ -32,7 +34,7 @@ impl<'a> Desk<'a> {
             spool,
             expansions: spool.expansions()?,
             table: config.table(),
-            aliases: AliasFiles::default(),
+            book: BookFiles::default(),
         })
     }
 
@@ -47,16 +49,19 @@ impl<'a> Desk<'a> {
         let Some((message, socket)) = asked.descriptors else {
             return false;
         };
-        let answer = match asked.ask {
-            Ask::Expand { id } => self.claim(message, &id).and_then(|c| self.expand(&c)),
-            Ask::Deliver { id, target } => match self.claim(message, &id) {
-                Ok(claim) => return self.deliver(&claim, target, socket),
-                Err(words) => Err(words),
-            },
+        let (id, target) = match asked.ask {
+            Ask::Expand { id } => (id, None),
+            Ask::Deliver { id, target } => (id, Some(target)),
             Ask::Done(_) | Ask::Failed(_) => return false,
         };
-        reply(socket, &answer.unwrap_or_else(Answer::Refused));
-        false
+        match (self.claim(message, &id), target) {
+            (Ok(claim), Some(target)) => self.deliver(&claim, target, socket),
+            (Ok(claim), None) => self.expand(&claim, socket),
+            (Err(words), _) => {
+                reply(socket, &Answer::Refused(words));
+                false
+            }
+        }
     }
 
     /// The descriptor has to be the message of that id, in this spool.
@@ -69,20 +74,55 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Where no user has a file to look for, here; else in a process that may wait
+    /// for their home directories.
+    fn expand(&self, claim: &Claim<'_>, socket: UnixStream) -> bool {
+        let book = self.book();
+        let (mut users, found) = (false, self.recorded(claim));
+        let mut look = |name: &str| {
+            users |= forward::owner(self.config, name)?.is_some();
+            Ok(None)
+        };
+        let answer = match found {
+            Ok(Some(targets)) => Ok(targets),
+            Ok(None) => expand::targets(&book, &claim.head().envelope, &mut look),
+            Err(words) => Err(words),
+        };
+        if !users {
+            let answer = answer.and_then(|targets| self.record(claim, targets));
+            reply(socket, &answer.unwrap_or_else(Answer::Refused));
+            return false;
+        }
+        match sys::fork() {
+            Ok(Fork::Parent(_)) => true,
+            Ok(Fork::Child) => {
+                let mut read = |name: &str| forward::targets(self.config, Reader::Root, name);
+                let answer = expand::targets(&book, &claim.head().envelope, &mut read)
+                    .and_then(|targets| self.record(claim, targets));
+                reply(socket, &answer.unwrap_or_else(Answer::Refused));
+                std::process::exit(0)
+            }
+            Err(error) => {
+                log::parent_error(&error);
+                let words = format!("starting the expansion: {error}");
+                reply(socket, &Answer::Refused(words));
+                false
+            }
+        }
+    }
+
     /// Recorded where the worker cannot write, unless it is the envelope's own
     /// list, which anybody can read again.
-    fn expand(&self, claim: &Claim<'_>) -> Result<Answer, String> {
-        let head = claim.head();
-        if let Some(targets) = self.recorded(claim)? {
-            return Ok(Answer::Targets(targets));
-        }
-        let aliases = self.aliases.get(self.config);
-        let targets = expand::targets(self.config, &self.table, &aliases, &head.envelope)?;
-        if targets != plain(claim) {
-            let recorded = self.expansions.record(head.id, &targets);
+    fn record(&self, claim: &Claim<'_>, targets: Vec<Target>) -> Result<Answer, String> {
+        if targets != plain(claim) && self.recorded(claim)?.is_none() {
+            let recorded = self.expansions.record(claim.head().id, &targets);
             recorded.map_err(|e| e.to_string())?;
         }
         Ok(Answer::Targets(targets))
+    }
+
+    fn book(&self) -> Arc<Book> {
+        self.book.get(self.config, |error| log::config_error(error))
     }
 
     fn recorded(&self, claim: &Claim<'_>) -> Result<Option<Vec<Target>>, String> {
@@ -104,9 +144,13 @@ impl<'a> Desk<'a> {
         match hop::next(&self.table, &target.to) {
             Ok((Hop::Local(local), _)) => {
                 let envelope = &claim.head().envelope;
-                let order = local::order(self.config, &local, envelope, target)?;
+                let order = local::order(self.config, &self.book(), &local, envelope, target)?;
                 match order.owner {
-                    None => Err(local::unknown(&target.to).into()),
+                    None if order.is_nobody() => Err(local::unknown(&target.to).into()),
+                    None => {
+                        let words = format!("{order}: root's, and root writes no mailboxes");
+                        Err(Instead::new(result::deferred("4.3.5", words)))
+                    }
                     Some(_) => Ok(order),
                 }
             }
@@ -142,11 +186,7 @@ impl<'a> Desk<'a> {
 /// Each recipient of the envelope for itself.
 fn plain(claim: &Claim<'_>) -> Vec<Target> {
     let recipients = claim.head().envelope.recipients.iter().zip(0..);
-    let target = |(r, n): (&crate::spool::Recipient, u32)| Target {
-        recipient: n,
-        to: r.address.to_string(),
-        owner: None,
-    };
+    let target = |(r, n): (&crate::spool::Recipient, u32)| Target::plain(n, r.address.to_string());
     recipients.map(target).collect()
 }
 
@@ -158,18 +198,22 @@ fn post(order: &Order, claim: &Claim<'_>) -> Answer {
     let refused = |what: &str, error: std::io::Error| {
         Answer::Attempt(result::deferred("4.3.0", format!("{what}: {error}")))
     };
-    let opened = match owner.is_roots && order.is_mbox() {
-        true => match local::open_as_root(order) {
+    let opened = match (owner.is_roots, order.path()) {
+        (true, Some(path)) if order.is_mbox() => match local::open_as_root(path) {
             Ok(opened) => Some(opened),
             Err(error) => return refused(&order.to_string(), error),
         },
-        false => None,
+        _ => None,
     };
     let (gid, groups) = match local::group_of(order) {
         Some(gid) => (gid, Ok(Vec::new())),
         None => (owner.gid, sys::groups_of(&owner.name, owner.gid)),
     };
-    let changed = groups.and_then(|groups| sys::become_user(owner.uid, gid, &groups));
+    let become_owner = match order.place {
+        Place::Program(_) => sys::become_user_to_run,
+        _ => sys::become_user,
+    };
+    let changed = groups.and_then(|groups| become_owner(owner.uid, gid, &groups));
     if let Err(error) = changed {
         return refused(&format!("becoming {}", owner.name), error);
     }

@@ -1,5 +1,4 @@
 use super::*;
-use crate::smtp::addr::Domain;
 
 fn read(text: &str) -> (Aliases, Vec<String>) {
     let mut aliases = Aliases::default();
@@ -16,27 +15,6 @@ fn clean(text: &str) -> Aliases {
 fn targets(aliases: &Aliases, name: &str) -> Vec<String> {
     let targets = aliases.get(name).unwrap();
     targets.iter().map(|t| t.to.to_string()).collect()
-}
-
-fn mailbox(local: &str) -> Mailbox {
-    Mailbox {
-        local: local.to_owned(),
-        domain: Domain::Name("o.example".to_owned()),
-    }
-}
-
-fn is_local(address: &Mailbox) -> bool {
-    address.domain.key() == "o.example"
-}
-
-fn expanded(aliases: &Aliases, local: &str) -> Vec<String> {
-    let all = aliases.expand(&mailbox(local), &is_local).unwrap();
-    all.into_iter()
-        .map(|(to, owner)| match owner {
-            Some(list) => format!("{to} ({list})"),
-            None => to.to_string(),
-        })
-        .collect()
 }
 
 #[test]
@@ -113,105 +91,11 @@ fn the_first_file_that_has_a_name_counts() {
     assert_eq!(targets(&aliases, "more"), ["carol@o.example"]);
 }
 
-#[test]
-fn aliases_are_followed_to_their_ends() {
-    let aliases = clean(
-        "root: admins, |/bin/log\nadmins: ann, \\bob, far@far.example\nann: ann.other\nbob: never\n\
-         self: self, copy@far.example\n",
-    );
-    assert_eq!(
-        expanded(&aliases, "ROOT"),
-        [
-            "ann.other@o.example",
-            "bob@o.example",
-            "far@far.example",
-            "|/bin/log"
-        ]
-    );
-    assert_eq!(
-        expanded(&aliases, "self"),
-        ["self@o.example", "copy@far.example"]
-    );
-    assert_eq!(expanded(&aliases, "nobody-here"), ["nobody-here@o.example"]);
-    let remote = Mailbox {
-        domain: Domain::Name("far.example".to_owned()),
-        ..mailbox("root")
-    };
-    assert_eq!(
-        aliases.expand(&remote, &is_local).unwrap()[0].0.to_string(),
-        "root@far.example"
-    );
-}
-
-/// Each destination once: domains without case, local parts exact.
-#[test]
-fn duplicates_are_dropped() {
-    let aliases =
-        clean("all: a@FAR.example, a@far.example, A@far.example, x, y\nx: z\ny: z, /f, /f\nz: end");
-    assert_eq!(
-        expanded(&aliases, "all"),
-        ["a@FAR.example", "A@far.example", "end@o.example", "/f"]
-    );
-}
-
-#[test]
-fn lists_tell_their_owner() {
-    let aliases = clean(
-        "team: ann, sub, plain\nowner-team: boss\nsub: bob@far.example\nowner-sub: chief\nplain: carol\nother: dave",
-    );
-    assert_eq!(
-        expanded(&aliases, "Team"),
-        [
-            "ann@o.example (team)",
-            "bob@far.example (sub)",
-            "carol@o.example (team)"
-        ]
-    );
-    assert_eq!(expanded(&aliases, "other"), ["dave@o.example"]);
-    assert_eq!(expanded(&aliases, "owner-team"), ["boss@o.example"]);
-}
-
-/// R5: loops end at the last name seen, depth at 50.
-#[test]
-fn loops_and_depth_end() {
-    let aliases = clean("a: b\nb: a, x\nl: l");
-    assert_eq!(expanded(&aliases, "a"), ["a@o.example", "x@o.example"]);
-    assert_eq!(expanded(&aliases, "l"), ["l@o.example"]);
-    let chain: String = (0..200).map(|i| format!("n{i}: n{}\n", i + 1)).collect();
-    let aliases = clean(&chain);
-    assert_eq!(expanded(&aliases, "n0"), ["n50@o.example"]);
-    assert_eq!(expanded(&aliases, "n150"), ["n200@o.example"]);
-}
-
-/// R5: ways through aliases may be many, the work is not: 2^40 here.
-#[test]
-fn a_ladder_of_aliases_is_walked_once() {
-    let ladder: String = (0..40)
-        .map(|i| format!("l{i}: l{0}, r{0}\nr{i}: l{0}, r{0}\n", i + 1))
-        .collect();
-    let aliases = clean(&ladder);
-    assert_eq!(expanded(&aliases, "l0"), ["l40@o.example", "r40@o.example"]);
-}
-
 /// R5: a fan-out over the limit is an error, not a part of it.
 #[test]
-fn too_many_targets_are_refused() {
-    let line = |name: &str, n: usize| {
-        let all: Vec<String> = (0..n).map(|i| format!("{name}{i}@far.example")).collect();
-        format!("{name}: {}\n", all.join(","))
-    };
-    let aliases = clean(
-        &(line("a", 60_000) + &line("b", 40_000) + &line("c", 1) + "fits: a, b\nover: a, b, c"),
-    );
-    assert_eq!(expanded(&aliases, "fits").len(), MAX_TARGETS);
-    let error = aliases.expand(&mailbox("over"), &is_local).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("over@o.example expands to more than 100000")
-    );
-    assert!(error.class().is_transient());
-    let (aliases, errors) = read(&line("a", 100_001));
+fn too_many_targets_of_one_alias_are_told() {
+    let all: Vec<String> = (0..100_001).map(|i| format!("a{i}@far.example")).collect();
+    let (aliases, errors) = read(&format!("a: {}\n", all.join(",")));
     assert_eq!(errors, ["f:1: more than 100000 targets"]);
     assert_eq!(aliases.get("a").map(<[Target]>::len), Some(MAX_TARGETS));
 }
@@ -307,6 +191,5 @@ proptest::proptest! {
         let mut aliases = Aliases::default();
         let mut include = |_: &str| Ok("a, :include:/x".to_owned());
         aliases.add_with("f", &text, "o.example", &mut include);
-        let _ = aliases.expand(&mailbox("a"), &is_local);
     }
 }

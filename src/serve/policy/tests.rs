@@ -13,14 +13,41 @@ match = ["refused@l.example"]
 to = "error:5.1.1 has left"
 "#;
 
-fn policy(text: &str) -> Policy {
-    let config = Config::parse("test", text).unwrap();
-    let mut aliases = Aliases::default();
-    let faults = aliases.add("aliases", "sales: alice, far@r.example\n", "l.example");
-    assert!(faults.is_empty(), "{faults:?}");
-    Policy {
-        user_exists: |name| name == "alice",
-        ..Policy::new(&config, aliases)
+/// A policy and the directory its aliases are in.
+struct Kept {
+    policy: Policy,
+    _dir: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Kept {
+    type Target = Policy;
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
+}
+
+fn policy(text: &str) -> Kept {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("aliases");
+    std::fs::write(&path, "sales: alice, far@r.example\n").unwrap();
+    let mut config = Config::parse("test", text).unwrap();
+    config.aliases = vec![path];
+    let policy = Policy {
+        host: Box::new(Alice),
+        ..Policy::new(&config)
+    };
+    Kept { policy, _dir: dir }
+}
+
+/// Knows alice alone.
+struct Alice;
+
+impl Host for Alice {
+    fn has_user(&self, name: &str) -> std::io::Result<bool> {
+        Ok(name == "alice")
+    }
+    fn has_directory(&self, _: &str) -> std::io::Result<bool> {
+        Ok(false)
     }
 }
 
@@ -42,6 +69,7 @@ fn answer(policy: &Policy, client: &Client, path: &str) -> String {
     };
     match policy.rcpt(client, &path) {
         Verdict::Take => "250".to_string(),
+        Verdict::TakeWith(reply) => reply.code.to_string(),
         Verdict::Unknown(reply) | Verdict::Refuse(reply) => {
             format!("{} {}", reply.code, reply.enhanced.unwrap())
         }

@@ -95,6 +95,7 @@ fn start(wish: Wish) -> Server {
             ..Caps::default()
         },
         local: false,
+        origin: None,
         max_recipients: 100,
         max_errors: 10,
         max_junk: 100,

@@ -40,6 +40,10 @@ pub struct Talk {
     /// the same keyword.
     pub mail: Vec<Parameter>,
     pub rcpt: Vec<Parameter>,
+    /// A name for EHLO in the place of the usual one, and no PIPELINING; for
+    /// whoever makes [`Settings`](super::Settings).
+    pub hello: Option<String>,
+    pub no_pipelining: bool,
 }
 
 impl Talk {

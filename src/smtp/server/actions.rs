@@ -29,7 +29,7 @@ pub(super) fn hello(session: &mut Session, command: Command) {
         let offer = Caps {
             starttls: session.settings.caps.starttls && !session.tls,
             etrn: false,
-            auth: Vec::new(),
+            auth: session.mechanisms(),
             ..session.settings.caps.clone()
         };
         reply.lines.extend(offer.lines());
@@ -82,7 +82,7 @@ fn unoffered(params: &MailParams, caps: &Caps) -> Option<&'static str> {
         ("RET", params.ret.is_none() || caps.dsn),
         ("ENVID", params.envid.is_none() || caps.dsn),
         ("SMTPUTF8", !params.smtputf8 || caps.smtputf8),
-        ("AUTH", params.auth.is_none()),
+        ("AUTH", params.auth.is_none() || !caps.auth.is_empty()),
     ]
     .into_iter()
     .find_map(|(keyword, fine)| (!fine).then_some(keyword))

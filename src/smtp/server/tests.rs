@@ -14,6 +14,7 @@ fn settings() -> Settings {
             ..Caps::default()
         },
         local: false,
+        origin: None,
         max_recipients: 1000,
         max_errors: 10,
         max_junk: u32::MAX,

@@ -7,6 +7,7 @@ use crate::smtp::caps::Caps;
 use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::Reply;
+use crate::smtp::sasl::{Mechanism, Secret};
 
 /// What a listener is for: which commands it knows and which rules hold there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,10 +28,14 @@ pub struct Settings {
     /// First word of the greeting and of the EHLO reply.
     pub hostname: String,
     /// What is offered. STARTTLS is offered until TLS is on; SIZE is enforced.
-    /// AUTH and ETRN are not done by this machine and never shown.
+    /// Of AUTH, mechanisms that tell the password are offered inside TLS only.
+    /// ETRN is not done by this machine and never shown.
     pub caps: Caps,
     /// `-bs`: LF ends lines too, EHLO is optional, no error counting, no deadlines.
     pub local: bool,
+    /// Goes behind names without a domain in MAIL and RCPT; `None` refuses them.
+    /// For local sessions: programs that speak on a pipe name users of the host.
+    pub origin: Option<String>,
     /// More get 452 4.5.3.
     pub max_recipients: usize,
     /// The error of this number is answered with 421 4.7.0 and the end. Errors
@@ -81,6 +86,17 @@ pub enum Ask<'a> {
     End(Content),
     Vrfy(&'a str),
     Expn(&'a str),
+    /// The client logs in: answer with a challenge, a user, or a refusal.
+    Auth(&'a AuthStep),
+}
+
+/// What a client says to log in, decoded.
+#[derive(Debug, PartialEq)]
+pub enum AuthStep {
+    /// AUTH, with its initial response. What was begun before is void.
+    Begin(Mechanism, Option<Secret>),
+    /// The answer to the last challenge.
+    Response(Secret),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +105,10 @@ pub enum Answer {
     Yes,
     /// This reply; one of 2yz counts as yes.
     Reply(Reply),
+    /// Of AUTH: 334 with this, before its base64.
+    Challenge(Vec<u8>),
+    /// Of AUTH: logged in as.
+    User(String),
 }
 
 /// What MAIL and RCPT have collected.

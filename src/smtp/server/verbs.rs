@@ -1,9 +1,11 @@
 //! The commands: one table, one row a verb. The loop reads the table only; a new
 //! verb is a row, a function in `actions` and a dialogue under `tests/dialog`.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use super::actions::{self, error, out_of_order};
+use super::auth;
 use super::{Event, Question, Refusal, Session, State};
 use crate::smtp::caps::Caps;
 use crate::smtp::command::{Command, CommandError};
@@ -67,7 +69,7 @@ const fn idle(
     }
 }
 
-/// Known, never done here (SV-68; AUTH and ETRN until they come).
+/// Known, never done here (SV-68; ETRN until it comes).
 const fn absent(word: &'static str) -> Verb {
     Verb {
         offered: |_| false,
@@ -85,13 +87,14 @@ static VERBS: &[Verb] = &[
     verb("DATA", "DATA", SENDER | RECIPIENT, actions::data),
     // In every phase: the octets that follow have to be read (EX-11).
     Verb { offered: |caps| caps.chunking, ..verb("BDAT", "BDAT octets [LAST]", ANY, actions::bdat) },
+    Verb { offered: |caps| !caps.auth.is_empty(), ..verb("AUTH", "AUTH mechanism [initial-response]", READY, auth::auth) },
     idle("RSET", "RSET", ANY, actions::rset),
     idle("NOOP", "NOOP", ANY, actions::noop),
     idle("VRFY", "VRFY name", ANY, actions::vrfy),
     idle("EXPN", "EXPN list", ANY, actions::expn),
     idle("HELP", "HELP", ANY, help),
     verb("QUIT", "QUIT", ANY, actions::quit),
-    absent("AUTH"), absent("ETRN"), absent("ATRN"),
+    absent("ETRN"), absent("ATRN"),
     absent("TURN"), absent("SEND"), absent("SOML"), absent("SAML"),
 ];
 
@@ -112,12 +115,14 @@ enum Request {
 }
 
 impl Request {
-    fn new(line: Line<'_>) -> Request {
+    /// `origin`: as of [`Settings`](super::Settings).
+    fn new(line: Line<'_>, origin: Option<&str>) -> Request {
         let line = match line {
             Line::Whole(line) => line,
             Line::TooLong => return Request::TooLong,
             Line::BareLineEnd => return Request::BareLineEnd,
         };
+        let line = &*qualified(line, origin);
         let word = line.split(|b| b" \t".contains(b)).next().unwrap_or(line);
         let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
         match VERBS.iter().find(|verb| is(verb.word)) {
@@ -126,6 +131,30 @@ impl Request {
             None => Request::Unknown,
         }
     }
+}
+
+/// MAIL and RCPT with the origin in a path that has no domain.
+fn qualified<'l>(line: &'l [u8], origin: Option<&str>) -> Cow<'l, [u8]> {
+    let path = origin.and_then(|origin| Some((origin, bare_path(line)?)));
+    let Some((origin, end)) = path else {
+        return Cow::Borrowed(line);
+    };
+    let (before, after) = line.split_at(end);
+    Cow::Owned([before, b"@", origin.as_bytes(), after].concat())
+}
+
+/// Where the domain is missing. `<>` and `<Postmaster>` need none.
+fn bare_path(line: &[u8]) -> Option<usize> {
+    let verb = line.get(..5)?;
+    let is_address = verb.eq_ignore_ascii_case(b"MAIL ") || verb.eq_ignore_ascii_case(b"RCPT ");
+    let open = line
+        .iter()
+        .position(|b| *b == b'<')
+        .filter(|_| is_address)?;
+    let end = line.iter().position(|b| *b == b'>')?;
+    let path = line.get(open + 1..end)?;
+    let is_whole = path.is_empty() || path.contains(&b'@');
+    (!is_whole && !path.eq_ignore_ascii_case(b"postmaster")).then_some(end)
 }
 
 /// The octets that follow a BDAT, even one that is malformed otherwise: they
@@ -163,7 +192,9 @@ impl Session {
         }
         // Also without input: the reader frees the last line.
         let mut rest: &[u8] = input;
-        let request = self.line.read(&mut rest).map(Request::new);
+        let origin = self.settings.origin.as_deref();
+        let request = self.line.read(&mut rest);
+        let request = request.map(|line| Request::new(line, origin));
         let used = input.len() - rest.len();
         *input = input.get(used..).unwrap_or_default();
         let Some(request) = request else {

@@ -87,11 +87,7 @@ fn reasons_end_at_the_edge_and_settled_recipients_are_gone() {
     let state = State {
         targets: Some(
             (0..4)
-                .map(|recipient| Target {
-                    recipient,
-                    to: "x@d.example".into(),
-                    owner: None,
-                })
+                .map(|recipient| Target::plain(recipient, "x@d.example".into()))
                 .collect(),
         ),
         attempts: vec![
@@ -105,6 +101,7 @@ fn reasons_end_at_the_edge_and_settled_recipients_are_gone() {
             attempt(2, Outcome::Deferred, "no route", None),
             attempt(3, Outcome::Deferred, "no route", None),
         ],
+        route: None,
         notes: Vec::new(),
     };
     let head = head(
