@@ -268,9 +268,9 @@ async fn run(cli: &Cli, config: &Config) -> Done {
     } else {
         lookup::Order::AsKnown
     };
-    tokio::select! {
-        () = lookup::each(rows, order, WINDOW, work, &mut each) => {}
-        _ = tokio::signal::ctrl_c() => ended = Err(interrupted(cli)),
+    let asking = lookup::each(rows, order, WINDOW, work, &mut each);
+    if lookup::unless_interrupted(asking).await.is_none() {
+        ended = Err(interrupted(cli));
     }
     let flushed = tally.printer.flush();
     tally.bar.finish_and_clear();

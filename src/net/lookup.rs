@@ -78,6 +78,14 @@ pub enum Event<T> {
     Idle,
 }
 
+/// `None` where SIGINT came first.
+pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        _ = tokio::signal::ctrl_c() => None,
+    }
+}
+
 /// The order of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
