@@ -245,7 +245,7 @@ fn server(
     policy: Option<TlsPolicy>,
 ) -> Result<Route, Stop> {
     let wrong = |why: String| Stop::usage(format!("--server: {why}"));
-    let mut route = config::server(url).map_err(wrong)?;
+    let mut route = config::named_server(url).map_err(wrong)?;
     if let Some(user) = user {
         if !matches!(route.transport, Transport::Smtp { .. }) {
             return Err(Stop::usage(

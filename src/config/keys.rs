@@ -217,13 +217,29 @@ pub fn local(text: &str) -> Result<Transport, Wrong> {
 /// The TLS policy is filled in when all is read.
 pub fn smarthost(text: &str) -> Result<Route, Wrong> {
     match parsed(text)? {
-        transport @ Transport::Smtp { .. } => Ok(Route {
-            matches: vec!["*".to_owned()],
-            transport,
-            tls: unsaid_tls(text),
-            access: Arc::default(),
-        }),
+        transport @ Transport::Smtp { .. } => Ok(everything_to(transport, text)),
         _ => Err(expected("smtp://host, smtps://host or submission://host")),
+    }
+}
+
+/// A server that somebody names for one delivery (`smtp-send --server`).
+pub fn named_server(text: &str) -> Result<Route, Wrong> {
+    const SCHEMES: [&str; 4] = ["smtp", "smtps", "submission", "lmtp"];
+    let scheme = text.split(':').next().unwrap_or_default();
+    match SCHEMES.contains(&scheme) {
+        true => Ok(everything_to(parsed(text)?, text)),
+        false => Err(expected(
+            "smtp://host, smtps://host, submission://host, lmtp://host or lmtp:/socket",
+        )),
+    }
+}
+
+fn everything_to(transport: Transport, text: &str) -> Route {
+    Route {
+        matches: vec!["*".to_owned()],
+        transport,
+        tls: unsaid_tls(text),
+        access: Arc::default(),
     }
 }
 

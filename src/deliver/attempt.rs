@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::batch::Batch;
 use super::hop::{self, Hop, Local, Remote};
 use super::job::{Job, lock};
-use super::remote::{self, Batch, Stop};
-use super::{local, notice, result};
+use super::pool::Slot;
+use super::remote::{self, Stop};
+use super::{Home, local, notice, result};
 use crate::log;
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
 use crate::spool::{Attempt, Outcome, Target};
 
 /// Received fields beyond which mail is in a loop (DESIGN section 8, R5).
-const MAX_HOPS: usize = 100;
+pub const MAX_HOPS: usize = 100;
 
 /// Next hops of one message worked on at once.
 const PARALLEL: usize = 16;
@@ -25,6 +27,18 @@ const PARALLEL: usize = 16;
 impl<'s> Job<'_, 's> {
     /// One attempt for each target that is not settled and has a slot.
     pub fn attempt(&self) {
+        self.attempt_by(|plan| self.remotes(plan));
+    }
+
+    /// The same where all of it goes to one next hop whose slot is held already.
+    pub fn attempt_over(&self, key: &str, slot: &Slot<'_>, home: &Home<'_>) {
+        self.attempt_by(|plan| match plan.get(key) {
+            Some((remote, members)) if plan.len() == 1 => self.over(slot, home, remote, members),
+            _ => self.remotes(plan),
+        });
+    }
+
+    fn attempt_by(&self, remotes: impl FnOnce(Groups)) {
         let stopped = {
             let progress = lock(&self.progress);
             progress.error.is_some() || progress.untellable.is_some()
@@ -42,12 +56,7 @@ impl<'s> Job<'_, 's> {
             self.record(for_each(&pending, &attempt));
             return;
         }
-        let mut plan = Plan::default();
-        let table = self.engine.table_for(self.state);
-        let table = table.for_sender(&self.head.envelope.sender);
-        for number in pending {
-            self.plan(number, &table, &mut plan);
-        }
+        let plan = self.plans(pending);
         lock(&self.progress).hold |= !plan.held.is_empty();
         self.record(plan.immediate);
         for (owner, members) in plan.lists {
@@ -65,14 +74,30 @@ impl<'s> Job<'_, 's> {
                 Err(why) => lock(&self.progress).damaged = Some(why),
             }
         }
-        self.remotes(plan.remote);
+        remotes(plan.remote);
     }
 
-    fn pending(&self) -> Vec<u32> {
-        let is_settled = |n| self.last_before(n).is_some_and(|a| a.result.is_final());
+    /// Targets that are to be tried now.
+    pub fn pending(&self) -> Vec<u32> {
+        let progress = lock(&self.progress);
+        let is_settled = |n| {
+            let last = progress.results.get(&n).or(self.last_before(n));
+            last.is_some_and(|a| a.result.is_final())
+        };
         self.numbers()
             .filter(|n| !is_settled(*n) && !self.tried.contains(n))
             .collect()
+    }
+
+    /// Where these targets go.
+    pub fn plans(&self, pending: Vec<u32>) -> Plan {
+        let mut plan = Plan::default();
+        let table = self.engine.table_for(self.state);
+        let table = table.for_sender(&self.head.envelope.sender);
+        for number in pending {
+            self.plan(number, &table, &mut plan);
+        }
+        plan
     }
 
     fn plan(&self, number: u32, table: &Table, plan: &mut Plan) {
@@ -120,11 +145,22 @@ impl<'s> Job<'_, 's> {
             lock(&self.progress).waiting.push(key.to_string());
             return;
         };
-        lock(&self.progress).used.push(key.to_string());
+        let home = Home::Shared(&self.engine.runtime);
+        self.over(&slot, &home, remote, members);
+    }
+
+    /// Delivers to one next hop over this slot's connections.
+    pub fn over(
+        &self,
+        slot: &Slot<'_>,
+        home: &Home<'_>,
+        remote: &Remote,
+        members: &[(u32, Mailbox)],
+    ) {
         let batch = Batch::new(&self.head.envelope, self.targets, members);
         let record = |attempts| self.record(attempts);
-        let sending = remote::deliver(self.engine, remote, &slot, &batch, self.letter, &record);
-        match self.engine.runtime.block_on(sending) {
+        let sending = remote::deliver(self.engine, remote, slot, &batch, self.letter, &record);
+        match home.block_on(sending) {
             Ok(()) => {}
             Err(Stop::Ending) => lock(&self.progress).stopped = true,
             Err(Stop::Damaged(why)) => lock(&self.progress).damaged = Some(why),
@@ -218,7 +254,7 @@ pub(super) type Groups = BTreeMap<String, (Remote, Vec<(u32, Mailbox)>)>;
 pub(super) struct Plan {
     /// Results that no delivery is needed for.
     pub immediate: Vec<Attempt>,
-    lists: BTreeMap<String, Vec<(u32, Mailbox)>>,
+    pub lists: BTreeMap<String, Vec<(u32, Mailbox)>>,
     pub local: Vec<(u32, Local)>,
     pub remote: Groups,
     pub held: Vec<u32>,

@@ -65,19 +65,25 @@ impl<'c> Letter<'c> {
         (self.open)()
     }
 
-    /// As stored where the server takes it so, else converted (CL-13, CL-22).
-    pub fn form(&self, caps: &Caps) -> Result<Form, Unfit> {
+    /// As stored; `None` where the server does not take it so.
+    pub fn plain_form(&self, caps: &Caps) -> Option<io::Result<Form>> {
         let fits = match self.body {
             BodyKind::SevenBit => true,
             BodyKind::EightBit => caps.eight_bit_mime,
             BodyKind::Binary => false,
         };
-        if fits && !self.long_lines {
-            return Ok(Form {
-                reader: self.open().map_err(Unfit::Io)?,
-                size: self.size,
-                eight_bit: self.body == BodyKind::EightBit,
-            });
+        let as_stored = |reader| Form {
+            reader,
+            size: self.size,
+            eight_bit: self.body == BodyKind::EightBit,
+        };
+        (fits && !self.long_lines).then(|| self.open().map(as_stored))
+    }
+
+    /// As stored where the server takes it so, else converted (CL-13, CL-22).
+    pub fn form(&self, caps: &Caps) -> Result<Form, Unfit> {
+        if let Some(form) = self.plain_form(caps) {
+            return form.map_err(Unfit::Io);
         }
         let (file, size) = self.converted()?;
         Ok(Form {

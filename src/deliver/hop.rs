@@ -70,6 +70,11 @@ pub enum LocalKind {
 }
 
 impl Remote {
+    /// Streams of whole transactions are for servers that the administrator named.
+    pub fn may_stream(&self) -> bool {
+        matches!(self.place, Place::Host { lmtp: false, .. })
+    }
+
     /// LMTP is spoken there.
     pub fn is_lmtp(&self) -> bool {
         matches!(

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::board::{Item, More};
 use super::content::Letter;
 use super::notice::MakeError;
 use super::{Engine, GaveUp, Summary, finish};
@@ -27,8 +28,6 @@ const UNDELIVERABLE: &str = "undeliverable, and there is no sender to tell";
 pub struct Report {
     pub id: Id,
     pub next: Next,
-    /// Destinations whose slots were used and are free again.
-    pub used: Vec<String>,
     pub summary: Summary,
     pub carried: Carried,
 }
@@ -50,14 +49,35 @@ impl Carried {
 }
 
 impl Report {
+    pub fn new(id: Id) -> Report {
+        Report {
+            id,
+            next: Next::Done,
+            summary: Summary::default(),
+            carried: Carried::default(),
+        }
+    }
+
     /// To be looked at again soon; nothing was done.
     pub fn busy(id: Id) -> Report {
         Report {
-            id,
             next: Next::Busy,
-            used: Vec::new(),
-            summary: Summary::default(),
-            carried: Carried::default(),
+            ..Report::new(id)
+        }
+    }
+
+    /// The spool would not.
+    pub fn went_wrong(&mut self, engine: &Engine, error: SpoolError) {
+        match error {
+            SpoolError::Corrupt(..) => {
+                log::corrupt(&self.id, &error);
+                self.summary.failed += 1;
+            }
+            error => {
+                log::queue_error(&self.id, &error);
+                self.next = Next::Busy;
+                engine.note_trouble(self.id, error);
+            }
         }
     }
 }
@@ -74,6 +94,8 @@ pub enum Next {
         keys: Vec<String>,
         tried: HashSet<u32>,
     },
+    /// It waits for a connection, on the board.
+    Later,
     /// The run is ending.
     Stopped,
 }
@@ -108,7 +130,6 @@ pub(super) struct Progress {
     pub is_returned: bool,
     /// Those of them that the log has still to tell of.
     pub late: Vec<Attempt>,
-    pub used: Vec<String>,
     /// Destinations that had no slot to give.
     pub waiting: Vec<String>,
     pub stopped: bool,
@@ -156,9 +177,10 @@ pub(super) fn end(
     let Some(claim) = spool.claim(entry)? else {
         return Err(SpoolError::Busy(entry.id));
     };
-    let mut report = Report::busy(entry.id);
-    report.next = Next::Done;
-    claimed(engine, spool, claim, &HashSet::new(), task, &mut report)?;
+    let mut report = Report::new(entry.id);
+    if let Some(taken) = Taken::expand(engine, spool, claim, More::default(), task, &mut report)? {
+        taken.do_task(engine, spool, task, &mut report)?;
+    }
     if report.next == Next::Busy {
         return Err(SpoolError::Busy(entry.id));
     }
@@ -170,131 +192,163 @@ pub(super) fn end(
     }
 }
 
-/// Works on one message. `tried`: targets that had their attempt already, while
-/// others waited for a slot.
-pub fn work(
-    engine: &Engine,
-    spool: &Spool,
-    entry: &Entry,
-    tried: &HashSet<u32>,
-    carried: Carried,
-) -> Report {
-    let mut report = Report {
-        next: Next::Done,
-        carried,
-        ..Report::busy(entry.id)
-    };
-    let result = match spool.claim(entry) {
-        // Held or set aside since the directories were read: not for a run.
-        Ok(Some(claim)) if !claim.entry().place.is_queued() => Ok(()),
-        Ok(Some(claim)) => claimed(engine, spool, claim, tried, &Task::Attempt, &mut report),
-        Ok(None) => {
-            report.next = Next::Busy;
-            Ok(())
-        }
+/// Works on one message, wherever it goes.
+pub fn work(engine: &Engine, spool: &Spool, item: Item) -> Report {
+    let mut report = Report::new(item.entry.id);
+    let result = match Taken::claim(engine, spool, item, &mut report) {
+        Ok(Some(taken)) => taken.do_task(engine, spool, &Task::Attempt, &mut report),
+        Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     if let Err(error) = result {
-        match error {
-            SpoolError::Corrupt(..) => {
-                log::corrupt(&entry.id, &error);
-                report.summary.failed += 1;
-            }
-            error => {
-                log::queue_error(&entry.id, &error);
-                report.next = Next::Busy;
-                engine.note_trouble(entry.id, error);
-            }
-        }
+        report.went_wrong(engine, error);
     }
     report
 }
 
-fn claimed<'s>(
-    engine: &Engine,
-    spool: &'s Spool,
-    mut claim: Claim<'s>,
-    tried: &HashSet<u32>,
-    task: &Task<'_>,
-    report: &mut Report,
-) -> Result<(), SpoolError> {
-    let head = claim.head().clone();
-    if is_early(spool, &head)? {
-        report.next = Next::Busy;
-        return Ok(());
+/// A message in our hands: claimed, expanded, and its content at hand.
+pub(super) struct Taken<'s> {
+    claim: Mutex<Claim<'s>>,
+    pub entry: Entry,
+    pub head: Head,
+    targets: Vec<Target>,
+    state: State,
+    tried: HashSet<u32>,
+    progress: Progress,
+}
+
+impl<'s> Taken<'s> {
+    /// `None`: it is not to be worked on now, and the report says why.
+    pub fn claim(
+        engine: &Engine,
+        spool: &'s Spool,
+        item: Item,
+        report: &mut Report,
+    ) -> Result<Option<Taken<'s>>, SpoolError> {
+        let more = item.more.map(|more| *more).unwrap_or_default();
+        match spool.claim(&item.entry)? {
+            // Held or set aside since the directories were read: not for a run.
+            Some(claim) if !claim.entry().place.is_queued() => Ok(None),
+            Some(claim) => Taken::expand(engine, spool, claim, more, &Task::Attempt, report),
+            None => {
+                report.carried = more.carried;
+                report.next = Next::Busy;
+                Ok(None)
+            }
+        }
     }
-    let targets = match (&claim.state().targets, task) {
-        (Some(targets), _) => targets.clone(),
-        // Who was never expanded fails by the address that the sender knows.
-        (None, Task::GiveUp(_)) => {
-            let targets = crate::spool::unexpanded(&head);
-            claim.record_targets(&targets)?;
-            targets
+
+    fn expand(
+        engine: &Engine,
+        spool: &'s Spool,
+        mut claim: Claim<'s>,
+        more: More,
+        task: &Task<'_>,
+        report: &mut Report,
+    ) -> Result<Option<Taken<'s>>, SpoolError> {
+        report.carried = more.carried;
+        let head = claim.head().clone();
+        if is_early(spool, &head)? {
+            report.next = Next::Busy;
+            return Ok(None);
         }
-        (None, Task::Attempt) => {
-            let targets = match expand(engine, &claim, &head) {
-                Ok(targets) => targets,
-                Err(why) => return postpone(engine, claim, &why),
-            };
-            claim.record_targets(&targets)?;
-            log_expansion(&head, &targets);
-            targets
-        }
-    };
-    catch_up(&mut claim, &report.carried.results)?;
-    if targets.len() > 1 {
-        claim.make_room()?;
-    }
-    let state = claim.state().clone();
-    let id = head.id;
-    let claim = Mutex::new(claim);
-    let mut progress = Progress {
-        locks: std::mem::take(&mut report.carried.locks),
-        ..Progress::default()
-    };
-    report.carried.results.clear();
-    let decision = decide(
-        engine,
-        spool,
-        &claim,
-        &head,
-        &targets,
-        &state,
-        tried,
-        task,
-        &mut progress,
-    );
-    let claim = claim.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report.used = std::mem::take(&mut progress.used);
-    report.summary.count(progress.results.values());
-    let done = match decision {
-        Ok(Decision::Retire) => claim.retire(),
-        Ok(Decision::SetAside(why)) => {
-            let done = claim.set_aside(&why);
-            done.inspect(|()| log::corrupt(&id, &why))
-        }
-        Ok(Decision::Undeliverable) => {
-            let done = claim.set_aside(UNDELIVERABLE);
-            done.inspect(|()| log::set_aside(&id, &UNDELIVERABLE))
-        }
-        Ok(Decision::Defer(due)) => claim.defer(due),
-        Ok(Decision::Hold) => {
-            let done = claim.hold();
-            done.inspect(|()| log::held(&id, log::By::Route))
-        }
-        Ok(Decision::Keep(next)) => {
-            report.next = next;
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    if done.is_err() {
-        report.carried = Carried {
-            results: progress.results.into_values().collect(),
-            locks: progress.locks,
+        let targets = match (&claim.state().targets, task) {
+            (Some(targets), _) => targets.clone(),
+            // Who was never expanded fails by the address that the sender knows.
+            (None, Task::GiveUp(_)) => {
+                let targets = crate::spool::unexpanded(&head);
+                claim.record_targets(&targets)?;
+                targets
+            }
+            (None, Task::Attempt) => {
+                let targets = match expand(engine, &claim, &head) {
+                    Ok(targets) => targets,
+                    Err(why) => return postpone(engine, claim, &why).map(|()| None),
+                };
+                claim.record_targets(&targets)?;
+                log_expansion(&head, &targets);
+                targets
+            }
         };
+        catch_up(&mut claim, &report.carried.results)?;
+        if targets.len() > 1 {
+            claim.make_room()?;
+        }
+        report.carried.results.clear();
+        Ok(Some(Taken {
+            state: claim.state().clone(),
+            entry: claim.entry().clone(),
+            claim: Mutex::new(claim),
+            head,
+            targets,
+            tried: more.tried,
+            progress: Progress {
+                locks: std::mem::take(&mut report.carried.locks),
+                ..Progress::default()
+            },
+        }))
     }
-    done
+
+    fn do_task(
+        mut self,
+        engine: &Engine,
+        spool: &'s Spool,
+        task: &Task<'_>,
+        report: &mut Report,
+    ) -> Result<(), SpoolError> {
+        let decision = self.with_job(engine, spool, |job| {
+            job.tell_what_is_left();
+            match task {
+                Task::Attempt => job.attempt(),
+                Task::GiveUp(words) => job.give_up_all(*words),
+            }
+            finish::decide(job)
+        });
+        self.settle(decision, report)
+    }
+
+    /// Does what the decision says with the message's file.
+    pub fn settle(
+        self,
+        decision: Result<Decision, SpoolError>,
+        report: &mut Report,
+    ) -> Result<(), SpoolError> {
+        let id = self.head.id;
+        let progress = self.progress;
+        let claim = self
+            .claim
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        report.summary.count(progress.results.values());
+        let done = match decision {
+            Ok(Decision::Retire) => claim.retire(),
+            Ok(Decision::SetAside(why)) => {
+                let done = claim.set_aside(&why);
+                done.inspect(|()| log::corrupt(&id, &why))
+            }
+            Ok(Decision::Undeliverable) => {
+                let done = claim.set_aside(UNDELIVERABLE);
+                done.inspect(|()| log::set_aside(&id, &UNDELIVERABLE))
+            }
+            Ok(Decision::Defer(due)) => claim.defer(due),
+            Ok(Decision::Hold) => {
+                let done = claim.hold();
+                done.inspect(|()| log::held(&id, log::By::Route))
+            }
+            Ok(Decision::Keep(next)) => {
+                report.next = next;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            report.carried = Carried {
+                results: progress.results.into_values().collect(),
+                locks: progress.locks,
+            };
+        }
+        done
+    }
 }
 
 /// True of a message made from another that is still queued and does not know of
@@ -388,69 +442,64 @@ fn log_expansion(head: &Head, targets: &[Target]) {
     }
 }
 
-/// All that is done with the message while its content can be read.
-// Each part is borrowed apart: one struct of them would borrow the claim for as
-// long as the results are written into `progress`.
-#[allow(clippy::too_many_arguments)]
-fn decide<'s>(
-    engine: &Engine,
-    spool: &'s Spool,
-    claim: &Mutex<Claim<'s>>,
-    head: &Head,
-    targets: &[Target],
-    state: &State,
-    tried: &HashSet<u32>,
-    task: &Task<'_>,
-    progress: &mut Progress,
-) -> Result<Decision, SpoolError> {
-    let open = || -> io::Result<Box<dyn io::Read + Send>> {
-        let message = lock(claim).message().map_err(into_io)?;
-        Ok(Box::new(message))
-    };
-    let check = &head.check;
-    let letter = match Letter::read(check.length, check.body, check.long_lines, Box::new(open)) {
-        Ok(letter) => letter,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Ok(Decision::SetAside(error.to_string()));
+impl<'s> Taken<'s> {
+    /// Calls `f` with the message and its content; it decides, or the content
+    /// cannot be read.
+    pub fn with_job(
+        &mut self,
+        engine: &Engine,
+        spool: &'s Spool,
+        f: impl FnOnce(&Job<'_, 's>) -> Result<Decision, SpoolError>,
+    ) -> Result<Decision, SpoolError> {
+        let claim = &self.claim;
+        let open = || -> io::Result<Box<dyn io::Read + Send>> {
+            let message = lock(claim).message().map_err(into_io)?;
+            Ok(Box::new(message))
+        };
+        let check = &self.head.check;
+        let letter = match Letter::read(check.length, check.body, check.long_lines, Box::new(open))
+        {
+            Ok(letter) => letter,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Ok(Decision::SetAside(error.to_string()));
+            }
+            Err(error) => {
+                let what = "reading a queued message".to_string();
+                return Err(SpoolError::Io { what, error });
+            }
+        };
+        let mut tries = vec![0; self.targets.len()];
+        for attempt in &self.state.attempts {
+            if let Some(n) = tries.get_mut(attempt.target as usize) {
+                *n += 1;
+            }
         }
-        Err(error) => {
-            let what = "reading a queued message".to_string();
-            return Err(SpoolError::Io { what, error });
+        let last = self.state.last(self.targets.len());
+        let mut progress = std::mem::take(&mut self.progress);
+        if progress.results.is_empty() {
+            let is_delivered = |a: &&Attempt| a.result == Outcome::Delivered;
+            progress.delivered = last.iter().flatten().filter(|a| is_delivered(a)).count();
         }
-    };
-    let mut tries = vec![0; targets.len()];
-    for attempt in &state.attempts {
-        if let Some(n) = tries.get_mut(attempt.target as usize) {
-            *n += 1;
-        }
+        let job = Job {
+            engine,
+            spool,
+            claim,
+            head: &self.head,
+            targets: &self.targets,
+            state: &self.state,
+            last,
+            tries,
+            letter: &letter,
+            tried: &self.tried,
+            progress: Mutex::new(progress),
+        };
+        let decision = f(&job);
+        self.progress = job
+            .progress
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        decision
     }
-    let last = state.last(targets.len());
-    let is_delivered = |a: &&Attempt| a.result == Outcome::Delivered;
-    progress.delivered = last.iter().flatten().filter(|a| is_delivered(a)).count();
-    let job = Job {
-        engine,
-        spool,
-        claim,
-        head,
-        targets,
-        state,
-        last,
-        tries,
-        letter: &letter,
-        tried,
-        progress: Mutex::new(std::mem::take(progress)),
-    };
-    job.tell_what_is_left();
-    match task {
-        Task::Attempt => job.attempt(),
-        Task::GiveUp(words) => job.give_up_all(*words),
-    }
-    let decision = finish::decide(&job);
-    *progress = job
-        .progress
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    decision
 }
 
 fn into_io(error: SpoolError) -> io::Error {

@@ -8,15 +8,19 @@
 //! claim.
 
 mod attempt;
+mod batch;
+mod board;
 mod content;
 mod expand;
 mod explain;
 mod finish;
+mod flow;
 mod forward;
 mod giveup;
 mod hop;
 mod hosts;
 mod job;
+mod line;
 mod local;
 mod login;
 mod notice;
@@ -27,6 +31,7 @@ mod remote;
 mod result;
 mod schedule;
 mod wake;
+mod worker;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -224,6 +229,17 @@ impl Engine {
             .eq_ignore_ascii_case(&self.config.hostname)
     }
 
+    /// Does `work` with the sockets and clocks of the runtime that outlives any
+    /// worker's: the resolver's connections are for all.
+    async fn shared<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        std::future::poll_fn(|cx| {
+            let _inside = self.runtime.enter();
+            work.as_mut().poll(cx)
+        })
+        .await
+    }
+
     /// Ends when the run is told to end.
     async fn stopped(&self) {
         let mut stop = self.stop.clone();
@@ -239,6 +255,23 @@ fn runtime() -> Result<Runtime, RunError> {
         .enable_all()
         .build()
         .map_err(|e| RunError::System("starting the runtime", e))
+}
+
+/// The runtime that a connection lives on.
+enum Home<'r> {
+    /// Of all the process: driven by its own threads.
+    Shared(&'r Handle),
+    /// A worker's: driven while that waits.
+    Own(&'r Runtime),
+}
+
+impl Home<'_> {
+    fn block_on<F: Future>(&self, work: F) -> F::Output {
+        match self {
+            Home::Shared(handle) => handle.block_on(work),
+            Home::Own(runtime) => runtime.block_on(work),
+        }
+    }
 }
 
 /// Runs the queue; builds the runtime itself. Blocks until the run is over.
@@ -278,8 +311,9 @@ fn run_here(
     let (stop, stopped) = watch::channel(false);
     let mut engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
     engine.talk.trace = trace;
+    let board = board::Board::default();
     let summary = std::thread::scope(|threads| {
-        runtime.block_on(schedule::run(&engine, spool, mode, threads, stop))
+        runtime.block_on(schedule::run(&engine, spool, &board, mode, threads, stop))
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     match &summary {

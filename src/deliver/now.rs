@@ -8,11 +8,12 @@ use std::io::{self, Read, Seek, Write};
 use tokio::sync::watch;
 
 use super::attempt::{Plan, for_each};
+use super::batch::Batch;
 use super::content::{At, Letter, nameless};
 use super::hop::{Local, Remote};
 use super::local;
 use super::login::Prompt;
-use super::remote::{self, Batch, Settled, Stop};
+use super::remote::{self, Settled, Stop};
 use super::result::Instead;
 use super::{Engine, RunError, result, runtime};
 use crate::config::Config;

@@ -1,11 +1,10 @@
 //! Connections to destinations: how many at once, which are kept open for the
 //! next message, and which destination was found dead.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use tokio::sync::Notify;
 
 use crate::net::drive::Session;
 use crate::spool::Attempt;
@@ -13,8 +12,11 @@ use crate::spool::Attempt;
 /// A session without work is kept this long.
 pub const IDLE: Duration = Duration::from_secs(2);
 
-/// Messages over one connection; some servers grow suspicious beyond.
-const MAX_MESSAGES: u32 = 100;
+/// Messages over one connection to a stranger; some grow suspicious beyond.
+pub const MAX_MESSAGES: u32 = 100;
+
+/// The same to a host that the administrator named.
+pub const MAX_MESSAGES_NAMED: u32 = 100_000;
 
 /// A session between two messages.
 #[derive(Debug)]
@@ -22,8 +24,11 @@ pub struct Kept {
     pub session: Session,
     pub host: String,
     pub address: String,
-    /// Messages carried so far.
+    /// Messages carried so far, and how many there may be.
     pub sent: u32,
+    pub limit: u32,
+    /// Whole transactions may be streamed to it.
+    pub may_stream: bool,
     pub since: Instant,
 }
 
@@ -38,10 +43,8 @@ struct Destination {
 pub struct Pool {
     limit: usize,
     destinations: Mutex<HashMap<String, Destination>>,
-    /// Destinations whose slots were given back, one entry a slot, until the run
-    /// takes note. A message may go on for long after it gave a slot back.
-    freed: Mutex<Vec<String>>,
-    bell: Notify,
+    /// Hosts that met a stream of transactions with a surprise.
+    distrusted: Mutex<HashSet<String>>,
 }
 
 /// Leave to use one connection to a destination; given back when dropped.
@@ -49,6 +52,8 @@ pub struct Pool {
 pub struct Slot<'p> {
     pool: &'p Pool,
     key: String,
+    /// Sessions stay with who holds the slot, for they live on its runtime.
+    private: Option<RefCell<Vec<Kept>>>,
 }
 
 impl Pool {
@@ -57,8 +62,7 @@ impl Pool {
         Pool {
             limit: limit.max(1),
             destinations: Mutex::default(),
-            freed: Mutex::default(),
-            bell: Notify::new(),
+            distrusted: Mutex::default(),
         }
     }
 
@@ -79,21 +83,23 @@ impl Pool {
         Some(Slot {
             pool: self,
             key: key.to_string(),
+            private: None,
         })
     }
 
-    pub fn is_free(&self, key: &str) -> bool {
-        self.table().get(key).is_none_or(|d| d.active < self.limit)
+    /// Nothing is streamed to this host any more.
+    pub fn distrust(&self, host: &str) {
+        self.distrusted().insert(host.to_string());
     }
 
-    /// Waits until a slot was given back; cancelling loses nothing.
-    pub async fn slot_freed(&self) {
-        self.bell.notified().await;
+    pub fn is_distrusted(&self, host: &str) -> bool {
+        self.distrusted().contains(host)
     }
 
-    /// Destinations whose slots were given back since the last call.
-    pub fn take_freed(&self) -> Vec<String> {
-        std::mem::take(&mut *self.freed.lock().unwrap_or_else(PoisonError::into_inner))
+    fn distrusted(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.distrusted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sessions to say goodbye to: those idle for long, or (`all`) every one.
@@ -123,7 +129,21 @@ impl Pool {
 }
 
 impl Slot<'_> {
+    /// Keeps its sessions to itself from now on.
+    pub fn make_private(&mut self) {
+        self.private = Some(RefCell::default());
+    }
+
+    pub fn has_session(&self) -> bool {
+        self.private
+            .as_ref()
+            .is_some_and(|own| !own.borrow().is_empty())
+    }
+
     pub fn take(&self) -> Option<Kept> {
+        if let Some(own) = &self.private {
+            return own.borrow_mut().pop();
+        }
         let mut table = self.pool.table();
         table.get_mut(&self.key)?.idle.pop()
     }
@@ -132,14 +152,15 @@ impl Slot<'_> {
     /// enough.
     pub fn keep(&self, kept: Kept) -> Option<Kept> {
         let mut table = self.pool.table();
-        match table.get_mut(&self.key) {
-            Some(destination) if kept.sent < MAX_MESSAGES => {
-                destination.dead = None;
-                destination.idle.push(kept);
-                None
-            }
-            _ => Some(kept),
+        let Some(destination) = table.get_mut(&self.key).filter(|_| kept.sent < kept.limit) else {
+            return Some(kept);
+        };
+        destination.dead = None;
+        match &self.private {
+            Some(own) => own.borrow_mut().push(kept),
+            None => destination.idle.push(kept),
         }
+        None
     }
 
     /// What the last try came to, where no host could be reached a moment ago.
@@ -162,13 +183,5 @@ impl Drop for Slot<'_> {
         if let Some(destination) = self.pool.table().get_mut(&self.key) {
             destination.active = destination.active.saturating_sub(1);
         }
-        let mut freed = self
-            .pool
-            .freed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        freed.push(std::mem::take(&mut self.key));
-        drop(freed);
-        self.pool.bell.notify_one();
     }
 }

@@ -7,21 +7,17 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Engine;
+use super::batch::Batch;
 use super::content::{Letter, Unfit};
 use super::hop::{Place, Remote};
 use super::hosts::{Candidate, candidates};
-use super::pool::{Kept, Slot};
-use super::{notice, result};
+use super::pool::{Kept, MAX_MESSAGES, MAX_MESSAGES_NAMED, Slot};
+use super::result;
 use crate::net::conn::Address;
 use crate::net::drive::{OpenError, Peer, Session};
-use crate::route::domain_key;
 use crate::route::transport::TlsPolicy;
-use crate::smtp::addr::{Domain, Mailbox, ReversePath};
-use crate::smtp::client::{
-    Auth, Message, Needs, Settings, Stage, Timeouts, TlsWish, Until, Verdict,
-};
-use crate::smtp::param::{Body, MailParams, RcptParams};
-use crate::spool::{Attempt, Envelope, Outcome, Target};
+use crate::smtp::client::{Auth, Needs, Settings, Stage, Timeouts, TlsWish, Until, Verdict};
+use crate::spool::{Attempt, Outcome};
 
 /// Connections that got a greeting, per attempt (D1).
 const MAX_SESSIONS: u32 = 5;
@@ -35,33 +31,6 @@ const DEAD: Duration = Duration::from_secs(60);
 
 /// The status of a host that did not answer (RFC 3463, X.4.1).
 const NO_ANSWER: &str = "4.4.1";
-
-/// Whom a message goes to through one next hop.
-#[derive(Debug)]
-pub struct Batch<'a> {
-    pub sender: &'a ReversePath,
-    pub params: &'a MailParams,
-    /// Target number, address, parameters.
-    pub recipients: Vec<(u32, Mailbox, RcptParams)>,
-}
-
-impl<'a> Batch<'a> {
-    /// `members`: target numbers and addresses.
-    pub fn new(
-        envelope: &'a Envelope,
-        targets: &[Target],
-        members: &[(u32, Mailbox)],
-    ) -> Batch<'a> {
-        let recipients = members
-            .iter()
-            .map(|(n, mailbox)| (*n, mailbox.clone(), notice::params(envelope, targets, *n)));
-        Batch {
-            sender: &envelope.sender,
-            params: &envelope.params,
-            recipients: recipients.collect(),
-        }
-    }
-}
 
 /// Why a batch came to an end before its time.
 #[derive(Debug)]
@@ -148,7 +117,7 @@ impl Delivery<'_> {
         let start = Instant::now();
         let found = tokio::select! {
             biased;
-            found = candidates(self.engine, self.remote) => found,
+            found = self.engine.shared(candidates(self.engine, self.remote)) => found,
             () = self.engine.stopped() => return Err(Stop::Ending),
         };
         let candidates = match found {
@@ -204,11 +173,17 @@ impl Delivery<'_> {
                     Some(session) => session,
                     None => return Ok(()),
                 };
+                let caps = session.caps();
                 let kept = Kept {
+                    may_stream: self.remote.may_stream() && caps.chunking && caps.pipelining,
                     session,
                     host: candidate.host.clone(),
                     address: candidate.address.to_string(),
                     sent: 0,
+                    limit: match self.remote.place {
+                        Place::Mx(_) | Place::Literal(_) => MAX_MESSAGES,
+                        Place::Host { .. } | Place::Socket(_) => MAX_MESSAGES_NAMED,
+                    },
                     since: start,
                 };
                 self.transactions(kept).await
@@ -373,20 +348,16 @@ impl Delivery<'_> {
             self.all_final(&result::failed("5.3.4", words));
             return Ok(());
         }
-        let utf8 = self.wants_utf8();
+        let utf8 = self
+            .batch
+            .wants_utf8(self.pending.iter().copied(), self.letter);
         if let (Some((status, words)), false) = (utf8, caps.smtputf8) {
             self.all_final(&result::failed(status, words));
             return Ok(());
         }
-        let chosen: Vec<usize> = self.pending.iter().copied().take(MAX_RECIPIENTS).collect();
-        let message = Message {
-            reverse_path: self.batch.sender.clone(),
-            params: self.mail_params(form.size, form.eight_bit, utf8.is_some()),
-            recipients: chosen.iter().filter_map(|n| self.recipient(*n)).collect(),
-            size: form.size,
-            eight_bit: form.eight_bit,
-            utf8: utf8.is_some(),
-        };
+        let limit = caps.rcpt_max.unwrap_or(MAX_RECIPIENTS).min(MAX_RECIPIENTS);
+        let chosen: Vec<usize> = self.pending.iter().copied().take(limit).collect();
+        let message = self.batch.message(&chosen, &form, utf8.is_some());
         let sent = kept.session.send(message, &mut *form.reader).await;
         kept.sent += 1;
         if let Some(error) = sent.unreadable {
@@ -417,41 +388,6 @@ impl Delivery<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The parameters of MAIL that are passed on; those the host does not offer
-    /// are left out by the machine (CL-06, CL-26).
-    fn mail_params(&self, size: u64, eight_bit: bool, utf8: bool) -> MailParams {
-        MailParams {
-            size: Some(size),
-            body: eight_bit.then_some(Body::EightBitMime),
-            ret: self.batch.params.ret,
-            envid: self.batch.params.envid.clone(),
-            smtputf8: utf8,
-            auth: None,
-        }
-    }
-
-    fn recipient(&self, n: usize) -> Option<(Mailbox, RcptParams)> {
-        let (_, mailbox, params) = self.batch.recipients.get(n)?;
-        Some((ascii_domain(mailbox), params.clone()))
-    }
-
-    /// Status and words of a bounce where SMTPUTF8 is needed and not offered
-    /// (CL-25).
-    fn wants_utf8(&self) -> Option<(&'static str, &'static str)> {
-        let sender = self.batch.sender.mailbox().map(ascii_domain);
-        let by_address = sender.is_some_and(|m| m.needs_utf8())
-            || self
-                .pending
-                .iter()
-                .filter_map(|n| self.recipient(*n))
-                .any(|(m, _)| m.needs_utf8());
-        if by_address {
-            return Some(("5.6.7", "the host takes no internationalised addresses"));
-        }
-        let by_header = self.batch.params.smtputf8 && self.letter.header_eight_bit;
-        by_header.then_some(("5.6.9", "the host takes no internationalised header"))
     }
 
     fn unfit(&mut self, unfit: Unfit) -> Result<(), Stop> {
@@ -577,18 +513,4 @@ impl Engine {
             auth: None,
         }
     }
-}
-
-/// With an ASCII local part the domain's A-labels do, and no SMTPUTF8 is needed
-/// (RFC 6531 section 3.2).
-fn ascii_domain(mailbox: &Mailbox) -> Mailbox {
-    let mut mailbox = mailbox.clone();
-    if mailbox.local.is_ascii()
-        && let Domain::Name(name) = &mailbox.domain
-        && !name.is_ascii()
-        && let Ok(key) = domain_key(&mailbox.domain)
-    {
-        mailbox.domain = Domain::Name(key);
-    }
-    mailbox
 }

@@ -1,6 +1,7 @@
 //! A run: what is due, in order; who waits; when to look again.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::job::{self, Carried, Next, Report};
+use super::board::{Board, Item};
+use super::job::{Carried, Next, Report};
 use super::wake::{Signals, Told, Wakes};
+use super::worker::{self, Hands};
 use super::{Engine, Mode, RunError, Summary};
 use crate::log;
 use crate::spool::{Entry, Id, Place, RunLock, Spool, Wake};
@@ -46,23 +49,15 @@ struct Run<'scope, 'env> {
     spool: &'env Spool,
     mode: Mode,
     threads: &'scope Scope<'scope, 'env>,
-    reports: mpsc::UnboundedSender<Report>,
-    ready: VecDeque<(Entry, HashSet<u32>)>,
-    /// Messages that wait for a slot of any of their destinations.
-    parked: HashMap<Id, (Entry, HashSet<u32>)>,
-    /// By destination, who waits; some may be gone on by another's slot.
-    waiting: HashMap<String, VecDeque<Id>>,
-    /// Messages for which a slot of this destination was meant.
-    woken: HashMap<Id, String>,
-    /// Those ready, waiting, or under way: not to be taken up again.
-    known: HashMap<Id, Entry>,
+    hands: Arc<Hands<'env>>,
+    /// On the board or under way: not to be taken up again.
+    known: HashSet<Id>,
     /// Those that another holds: not before then, and how long the next pause is.
     busy: HashMap<Id, (Instant, Duration)>,
     /// Under way when a run was asked for: tried again after that.
     flushed: HashSet<Id>,
     /// Results that could not be recorded, to be recorded before anything else.
     carried: HashMap<Id, Carried>,
-    active: usize,
     /// In a pass: had their turn.
     seen: HashSet<Id>,
     stopping: bool,
@@ -74,9 +69,10 @@ struct Run<'scope, 'env> {
 }
 
 /// Runs until the mode's end, or SIGTERM or SIGINT.
-pub async fn run<'scope, 'env>(
+pub async fn run<'scope, 'env: 'scope>(
     engine: &'env Engine,
     spool: &'env Spool,
+    board: &'env Board,
     mode: Mode,
     threads: &'scope Scope<'scope, 'env>,
     stop: watch::Sender<bool>,
@@ -87,16 +83,16 @@ pub async fn run<'scope, 'env>(
         spool,
         mode,
         threads,
-        reports,
-        ready: VecDeque::new(),
-        parked: HashMap::new(),
-        waiting: HashMap::new(),
-        woken: HashMap::new(),
-        known: HashMap::new(),
+        hands: Arc::new(Hands {
+            engine,
+            spool,
+            board,
+            reports,
+        }),
+        known: HashSet::new(),
         busy: HashMap::new(),
         flushed: HashSet::new(),
         carried: HashMap::new(),
-        active: 0,
         seen: HashSet::new(),
         stopping: false,
         next_due: None,
@@ -108,11 +104,13 @@ pub async fn run<'scope, 'env>(
         Mode::Pass { .. } | Mode::Only(_) => run.pass(incoming, &mut signals, &stop).await,
         Mode::Watch | Mode::Drain => run.resident(incoming, &mut signals, &stop).await,
     };
+    // Whoever waits for work has none to wait for.
+    board.end();
     say_goodbye(engine, true).await;
     ended
 }
 
-type Incoming = mpsc::UnboundedReceiver<Report>;
+type Incoming = mpsc::UnboundedReceiver<Vec<Report>>;
 
 impl Run<'_, '_> {
     /// Each message that is due once, those made on the way too.
@@ -126,26 +124,24 @@ impl Run<'_, '_> {
             if !self.stopping {
                 self.scan(false)?;
             }
-            self.start();
-            if self.active == 0 {
+            self.start()?;
+            if self.known.is_empty() {
                 if self.stopping || self.busy.is_empty() {
                     return Ok(self.summary);
                 }
                 tokio::time::sleep(self.pause(true)).await;
             }
-            while self.active > 0 {
+            while !self.known.is_empty() {
                 tokio::select! {
-                    Some(report) = incoming.recv() => self.take(report),
+                    Some(reports) = incoming.recv() => self.take_all(reports),
                     signal = signals.next() => match signal {
                         Told::End => self.end(stop),
                         Told::Run => {}
                     },
-                    () = self.engine.pool.slot_freed() => {}
                     () = tokio::time::sleep(super::pool::IDLE), if self.engine.pool.has_idle() => {}
                 }
-                self.pass_on_slots();
                 say_goodbye(self.engine, false).await;
-                self.start();
+                self.start()?;
             }
         }
     }
@@ -172,14 +168,14 @@ impl Run<'_, '_> {
                 swept = Some(Instant::now());
                 self.sweep();
             }
-            let is_time = self.ready.is_empty() || scanned.elapsed() >= RESCAN;
+            let is_time = self.hands.board.is_empty() || scanned.elapsed() >= RESCAN;
             if rescan && is_time && !self.stopping {
                 self.scan(all)?;
                 (rescan, all) = (false, false);
                 scanned = Instant::now();
             }
-            self.start();
-            if self.stopping && self.active == 0 {
+            self.start()?;
+            if self.stopping && self.known.is_empty() {
                 return Ok(self.summary);
             }
             if self.mode == Mode::Drain && self.is_over() {
@@ -197,18 +193,16 @@ impl Run<'_, '_> {
             }
             let mut wake = Wake::default();
             tokio::select! {
-                Some(report) = incoming.recv() => {
-                    rescan |= self.take_and_look(report);
+                Some(reports) = incoming.recv() => {
+                    rescan |= self.take_and_look(reports);
                 }
                 told = wakes.wait() => wake = told?,
                 signal = signals.next() => match signal {
                     Told::End => self.end(stop),
                     Told::Run => wake.flush = true,
                 },
-                () = self.engine.pool.slot_freed() => {}
                 () = tokio::time::sleep(pause) => rescan = true,
             }
-            self.pass_on_slots();
             if wake.flush {
                 self.engine.pool.forget_dead();
             }
@@ -225,7 +219,7 @@ impl Run<'_, '_> {
     }
 
     fn is_over(&self) -> bool {
-        self.is_empty && self.active == 0 && self.known.is_empty()
+        self.is_empty && self.known.is_empty()
     }
 
     /// Gives the lock up and looks again: mail that was committed meanwhile saw
@@ -250,8 +244,7 @@ impl Run<'_, '_> {
         let listed = self.spool.list()?;
         if all {
             // What they come to is no answer to who asked just now.
-            let under_way = |id: &&Id| !self.parked.contains_key(id);
-            self.flushed.extend(self.known.keys().filter(under_way));
+            self.flushed.extend(&self.known);
         }
         if !(self.busy.is_empty() && self.carried.is_empty() && self.flushed.is_empty()) {
             let there: HashSet<Id> = listed.iter().map(|entry| entry.id).collect();
@@ -264,7 +257,7 @@ impl Run<'_, '_> {
                 continue;
             }
             self.is_empty = false;
-            if self.known.contains_key(&entry.id) || self.seen.contains(&entry.id) {
+            if self.known.contains(&entry.id) || self.seen.contains(&entry.id) {
                 continue;
             }
             if self.busy.get(&entry.id).is_some_and(|b| b.0 > clock) {
@@ -277,10 +270,12 @@ impl Run<'_, '_> {
             }
         }
         due.sort_by_key(|entry| (entry.due, entry.id));
-        for entry in due {
-            self.known.insert(entry.id, entry.clone());
-            self.ready.push_back((entry, HashSet::new()));
-        }
+        let items = due.into_iter().map(|entry| {
+            self.known.insert(entry.id);
+            let carried = self.carried.remove(&entry.id);
+            Item::new(entry, carried)
+        });
+        self.hands.board.put(items.collect());
         Ok(())
     }
 
@@ -302,38 +297,28 @@ impl Run<'_, '_> {
             .saturating_add(600)
     }
 
-    /// Starts what may run.
-    fn start(&mut self) {
+    /// Sees that somebody works where there is work.
+    fn start(&self) -> Result<(), RunError> {
         let limit = self.engine.config.delivery.concurrency.max(1);
-        while self.active < limit && !self.stopping {
-            let Some((entry, tried)) = self.ready.pop_front() else {
-                return;
-            };
-            self.active += 1;
-            let (engine, spool, reports) = (self.engine, self.spool, self.reports.clone());
-            let carried = self.carried.remove(&entry.id).unwrap_or_default();
-            let id = entry.id;
-            let work = move || {
-                let work = || job::work(engine, spool, &entry, &tried, carried);
-                // A defect met by one message must not end the others' run.
-                let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-                let _ = reports.send(caught.unwrap_or_else(|_| Report::broken(id)));
-            };
-            let thread = std::thread::Builder::new();
-            if let Err(error) = thread.spawn_scoped(self.threads, work) {
-                // No thread to be had now: the message is looked at again soon.
-                log::queue_error(&id, &error);
-                self.take(Report::busy(id));
-                return;
-            }
+        match self.hands.board.has_hands(limit) || self.stopping {
+            true => Ok(()),
+            false => worker::start(self.threads, Arc::clone(&self.hands), limit),
+        }
+    }
+
+    fn take_all(&mut self, reports: Vec<Report>) {
+        for report in reports {
+            self.take(report);
         }
     }
 
     /// A message had its turn.
     fn take(&mut self, report: Report) {
-        self.active = self.active.saturating_sub(1);
         self.summary.add(report.summary);
-        let entry = self.known.remove(&report.id);
+        if report.next == Next::Later {
+            return;
+        }
+        self.known.remove(&report.id);
         if report.next != Next::Busy {
             self.busy.remove(&report.id);
         }
@@ -352,66 +337,17 @@ impl Run<'_, '_> {
                     self.busy.insert(report.id, (Instant::now() + pause, next));
                 }
             }
-            Next::Waiting { keys, tried } => {
-                if let Some(entry) = entry {
-                    self.park(entry, tried, keys);
-                }
-            }
-            Next::Stopped => {}
-        }
-        // One that did not use its slot (another runner has it) passes it on.
-        let meant = self.woken.remove(&report.id);
-        if let Some(key) = meant.filter(|key| !report.used.contains(key)) {
-            self.wake_waiting(&key);
-        }
-    }
-
-    /// For each slot that came free, whatever became of its message since: the
-    /// next in line.
-    fn pass_on_slots(&mut self) {
-        for key in self.engine.pool.take_freed() {
-            self.wake_waiting(&key);
-        }
-    }
-
-    /// Until one of these destinations has a slot; one may have by now.
-    fn park(&mut self, entry: Entry, tried: HashSet<u32>, keys: Vec<String>) {
-        self.known.insert(entry.id, entry.clone());
-        if keys.iter().any(|key| self.engine.pool.is_free(key)) {
-            self.ready.push_back((entry, tried));
-            return;
-        }
-        for key in keys {
-            self.waiting.entry(key).or_default().push_back(entry.id);
-        }
-        self.parked.insert(entry.id, (entry, tried));
-    }
-
-    /// A slot is free: the next in line.
-    fn wake_waiting(&mut self, key: &str) {
-        if !self.engine.pool.is_free(key) {
-            return;
-        }
-        if let Some(queue) = self.waiting.get_mut(key) {
-            while let Some(id) = queue.pop_front() {
-                if let Some(next) = self.parked.remove(&id) {
-                    self.woken.insert(id, key.to_string());
-                    self.ready.push_front(next);
-                    break;
-                }
-            }
-            if queue.is_empty() {
-                self.waiting.remove(key);
-            }
+            // Those that wait are on the board.
+            Next::Waiting { .. } | Next::Later | Next::Stopped => {}
         }
     }
 
     /// [`Run::take`]; true where the directories are to be read once more: due
     /// times were set. (What was made on the way is told by the watch.)
-    fn take_and_look(&mut self, report: Report) -> bool {
-        let is_asked = self.flushed.contains(&report.id);
-        self.take(report);
-        is_asked || (self.active == 0 && self.ready.is_empty())
+    fn take_and_look(&mut self, reports: Vec<Report>) -> bool {
+        let is_asked = reports.iter().any(|r| self.flushed.contains(&r.id));
+        self.take_all(reports);
+        is_asked || self.known.is_empty()
     }
 
     fn note_seen(&mut self, id: Id) {
@@ -427,10 +363,10 @@ impl Run<'_, '_> {
     /// Nothing new is begun; dialogues that reached a message are finished.
     fn end(&mut self, stop: &watch::Sender<bool>) {
         self.stopping = true;
-        self.ready.clear();
-        self.waiting.clear();
-        self.parked.clear();
         let _ = stop.send(true);
+        for id in self.hands.board.end() {
+            self.known.remove(&id);
+        }
     }
 
     /// How long nothing is expected to happen.
@@ -460,7 +396,7 @@ impl Run<'_, '_> {
 
     /// Pauses of messages that are not under way again.
     fn waits(&self) -> impl Iterator<Item = &(Instant, Duration)> {
-        let idle = |(id, _): &(&Id, _)| !self.known.contains_key(*id);
+        let idle = |(id, _): &(&Id, _)| !self.known.contains(*id);
         self.busy.iter().filter(idle).map(|(_, wait)| wait)
     }
 
@@ -495,12 +431,5 @@ async fn say_goodbye(engine: &Engine, all: bool) {
             let _ = timeout(Duration::from_secs(5), quitting.join_all()).await;
         }
         false => quitting.detach_all(),
-    }
-}
-
-impl Report {
-    fn broken(id: Id) -> Report {
-        log::delivery_defect(&id, &"the delivery panicked");
-        Report::busy(id)
     }
 }

@@ -58,6 +58,16 @@ pub struct Sent {
     pub unreadable: Option<io::Error>,
 }
 
+/// Who has messages for a session, and takes what became of them.
+pub trait Feed {
+    /// The next message and its content, where one can be had at once.
+    fn next(&mut self, caps: &Caps) -> Option<(Message, Vec<u8>)>;
+
+    /// What became of the oldest message that has no result yet, one outcome for
+    /// each recipient. `is_open`: the connection goes on.
+    fn done(&mut self, outcomes: Vec<Outcome>, is_open: bool);
+}
+
 /// A connection past its greeting, EHLO, TLS and login, as far as asked for.
 #[derive(Debug)]
 pub struct Session {
@@ -198,6 +208,46 @@ impl Session {
     pub fn examined(&self) -> Option<(TlsInfo, Examined)> {
         let conn = self.conn.as_ref()?;
         Some((conn.tls()?.clone(), conn.examined()?))
+    }
+
+    /// Transactions until the feed has no more, or the connection is over: each
+    /// begun behind the end of the one before where the server takes commands
+    /// ahead of its replies. `whole`: and sent whole, by BDAT, where it offers that.
+    pub async fn send_all(&mut self, feed: &mut dyn Feed, whole: bool) {
+        let mut content = Vec::new();
+        let mut is_dry = false;
+        loop {
+            if !is_dry && self.client.may_follow() {
+                match feed.next(self.client.caps()) {
+                    None => is_dry = true,
+                    Some((message, octets)) => {
+                        content = octets;
+                        self.client.follow(message, whole, Instant::now());
+                    }
+                }
+            }
+            match self.heard() {
+                Step::Content => {
+                    self.client.content(&content);
+                    self.client.content_end(Instant::now());
+                }
+                Step::Done => feed.done(self.client.take_outcomes(), self.is_open()),
+                Step::Ready => match feed.next(self.client.caps()) {
+                    None => return,
+                    Some((message, octets)) => {
+                        is_dry = false;
+                        content = octets;
+                        self.client.begin(message, Instant::now());
+                    }
+                },
+                Step::Input => self.exchange().await,
+                Step::Closed | Step::StartTls => {
+                    self.flush().await;
+                    self.conn = None;
+                    return;
+                }
+            }
+        }
     }
 
     /// QUIT, and a short wait for its answer.

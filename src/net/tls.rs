@@ -20,6 +20,7 @@ use crate::class::{Class, Classify};
 
 mod client;
 pub mod examine;
+mod roots;
 mod words;
 
 pub(super) use client::Session;

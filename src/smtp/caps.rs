@@ -22,6 +22,9 @@ pub struct Caps {
     pub help: bool,
     /// Mechanisms, upper case.
     pub auth: Vec<String>,
+    /// RFC 9422: recipients of one transaction, transactions of one connection.
+    pub rcpt_max: Option<usize>,
+    pub mail_max: Option<usize>,
 }
 
 impl Caps {
@@ -53,10 +56,25 @@ impl Caps {
             *flag(self) = true;
         } else if keyword == "SIZE" {
             self.size = Some(words.next().map_or(0, size_limit));
+        } else if keyword == "LIMITS" {
+            words.for_each(|word| self.read_limit(word));
         } else if keyword == "AUTH" {
             self.add_mechanisms(words);
         } else if let Some(first) = keyword.strip_prefix(OLD_AUTH) {
             self.add_mechanisms(std::iter::once(first).chain(words));
+        }
+    }
+
+    /// RFC 9422 section 4: a limit of nothing, or that is no number, is none.
+    fn read_limit(&mut self, word: &str) {
+        let Some((name, value)) = word.split_once('=') else {
+            return;
+        };
+        let value = value.parse().ok().filter(|limit| *limit > 0);
+        match name {
+            "RCPTMAX" => self.rcpt_max = value,
+            "MAILMAX" => self.mail_max = value,
+            _ => {}
         }
     }
 

@@ -7,6 +7,7 @@ use super::{Context, route};
 use crate::class::Class;
 use crate::cli::dialogue::{Dialogue, Understood};
 use crate::cli::output::Out;
+use crate::cli::prompt::password;
 use crate::cli::told::{Fate, Told};
 use crate::cli::{Done, Stop, Worst};
 use crate::deliver;
@@ -36,7 +37,8 @@ pub fn deliver(mut context: Context, options: &Options) -> Done {
         &piped.envelope,
         &mut message,
         dialogue.talk,
-        None,
+        // Nothing is asked where nobody sits: opening the terminal fails then.
+        Some(password),
     )?;
     let mut out = Out::stdout(dialogue.json);
     let mut worst = Worst::new(context.tool);

@@ -9,14 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use openssl::hash::MessageDigest;
 use openssl::ssl::{
-    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslVerifyMode, SslVersion,
+    Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod, SslMode, SslVerifyMode, SslVersion,
 };
+use openssl::x509::store::X509Lookup;
 use openssl::x509::verify::X509CheckFlags;
 use openssl::x509::{X509, X509Ref, X509VerifyResult};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_openssl::SslStream;
 
+use super::roots;
 use super::words::handshake;
 use super::{TlsError, TlsInfo, info, key_pair, read, setup};
 
@@ -72,8 +74,8 @@ struct Contexts {
     examined: OnceCell<SslContext>,
 }
 
-/// The platform decides where its roots do; with roots of our own nothing of it
-/// is asked, and a context costs 2 ms in place of 60.
+/// The platform decides where its roots do. With roots of our own, or the
+/// platform's one by one, a context costs 2 ms in place of 60.
 enum Verifier {
     Platform(tokio_native_tls::TlsConnector),
     Own(SslContext),
@@ -246,7 +248,10 @@ pub(super) fn hex(octets: &[u8]) -> String {
 async fn verifier(files: Files) -> Result<Verifier, TlsError> {
     let make = move || match &files.ca_file {
         Some(roots) => verified(&files, roots).map(Verifier::Own),
-        None => platform(&files).map(Verifier::Platform),
+        None => match roots::directory() {
+            Some(directory) => by_directory(&files, &directory).map(Verifier::Own),
+            None => platform(&files).map(Verifier::Platform),
+        },
     };
     tokio::task::spawn_blocking(make)
         .await
@@ -305,6 +310,18 @@ fn trust(builder: &mut SslContextBuilder, roots: &Path) -> Result<(), TlsError> 
         builder.cert_store_mut().add_cert(root).map_err(setup)?;
     }
     Ok(())
+}
+
+/// The platform's roots, read as they are asked for.
+fn by_directory(files: &Files, directory: &Path) -> Result<SslContext, TlsError> {
+    let unusable = |why: &str| TlsError::Setup(format!("{}: {why}", directory.display()));
+    let path = directory.to_str().ok_or_else(|| unusable("no UTF-8"))?;
+    let mut builder = context(files)?;
+    let store = builder.cert_store_mut();
+    let lookup = store.add_lookup(X509Lookup::hash_dir()).map_err(setup)?;
+    lookup.add_dir(path, SslFiletype::PEM).map_err(setup)?;
+    builder.set_verify(SslVerifyMode::PEER);
+    Ok(builder.build())
 }
 
 fn unverified(files: &Files) -> Result<SslContext, TlsError> {

@@ -76,6 +76,8 @@ fn what_we_print_we_read() {
         etrn: true,
         help: true,
         auth: ["PLAIN", "LOGIN"].map(String::from).to_vec(),
+        rcpt_max: None,
+        mail_max: None,
     };
     for caps in [
         all.clone(),
@@ -106,4 +108,17 @@ fn what_we_print_we_read() {
         .lines(),
         ["SIZE 7"]
     );
+}
+
+/// CL-37: RFC 9422; what is no limit limits nothing.
+#[test]
+fn limits_are_read() {
+    let read = |line: &str| {
+        let mut caps = Caps::default();
+        caps.read_line(line);
+        (caps.rcpt_max, caps.mail_max)
+    };
+    assert_eq!(read("LIMITS RCPTMAX=20 MAILMAX=5"), (Some(20), Some(5)));
+    assert_eq!(read("LIMITS MAILMAX=0 RCPTMAX=X NEW=1"), (None, None));
+    assert_eq!(read("LIMITS"), (None, None));
 }
