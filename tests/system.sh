@@ -46,7 +46,7 @@ build_base() {
     quietly inroot "$base" apt-get update
     # No package may bring another mail server.
     quietly inroot "$base" apt-get install -y --no-install-recommends cron bsd-mailx- python3 systemd \
-        anacron at sudo perl busybox-static exim4-base- default-mta- postfix- $(libraries)
+        anacron at sudo alpine perl busybox-static exim4-base- default-mta- postfix- $(libraries)
     # bsd-mailx asks for a mail server, which is us: unpacked, as it will be used.
     quietly inroot "$base" sh -c 'cd /var/cache/apt/archives && apt-get -o APT::Sandbox::User=root download bsd-mailx liblockfile1 liblockfile-bin libbsd0 libmd0 &&
         dpkg --unpack --force-depends ./bsd-mailx*.deb ./liblockfile*.deb ./libbsd0*.deb ./libmd0*.deb && dpkg --configure --force-depends -a'

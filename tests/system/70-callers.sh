@@ -119,6 +119,46 @@ same 2 "$(grep -c '^To: .*ann@host.test' /var/mail/ann)" 'To fields'
 cp -a /root/config.before /etc/smtputils/config.toml
 say 'rewritten as configured'
 
+# alpine: SMTP on the pipe, -bs -odb -oem, driven at a terminal.
+cat >/root/alpine.py <<'END'
+import os, pty, select, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp("setpriv", ["setpriv", "--reuid=bob", "--regid=bob", "--init-groups", "env", "-i", "HOME=/home/bob", "USER=bob",
+        "LOGNAME=bob", "TERM=linux", "LINES=24", "COLUMNS=80", "PATH=/usr/sbin:/usr/bin:/bin", "alpine", "-p", "/home/bob/.pinerc", "ann@host.test"])
+seen = b""
+def until(text, limit=20):
+    global seen
+    end = time.monotonic() + limit
+    while text not in seen:
+        ready, _, _ = select.select([fd], [], [], max(0, end - time.monotonic()))
+        if not ready: sys.exit("waited for %r in %r" % (text, seen[-1500:]))
+        try: seen += os.read(fd, 65536).replace(b"\0", b"")
+        except OSError: sys.exit("alpine ended: %r" % seen[-1500:])
+def type(text): global seen; seen = b""; os.write(fd, text)
+until(b"Subject")
+type(b"from alpine\r"); until(b"alpine")
+type(b"first\r.\rafter the dot\r"); until(b"dot")
+type(b"\x18"); until(b"Send message")
+type(b"y")
+end = time.monotonic() + 20
+while time.monotonic() < end:
+    ready, _, _ = select.select([fd], [], [], 0.2)
+    if ready:
+        try: seen += os.read(fd, 65536)
+        except OSError: break
+    if b"Create" in seen: type(b"n")
+    if b"Message sent" in seen: break
+else: sys.exit("not sent: %r" % seen[-1500:])
+os.kill(pid, 15)
+END
+printf 'personal-name=Bob\nuser-domain=host.test\nfeature-list=enable-suspend,no-quell-extra-post-prompt,quit-without-confirm\ndefault-fcc=""\nlast-version-used=9.99\n' >/home/bob/.pinerc
+chown bob: /home/bob/.pinerc
+python3 /root/alpine.py || fail 'alpine'
+until_true 'from alpine' grep -qsx 'from alpine' /var/mail/ann; letter=/var/mail/ann
+has '^From: Bob <bob@host.test>' alpine; has '^after the dot' alpine; has '^Return-Path: <bob@host.test>' alpine
+say 'alpine sends by -bs'
+
 # check_mailq of monitoring-plugins, in its modes.
 stop_runner
 plugin=/usr/lib/nagios/plugins/check_mailq
