@@ -135,6 +135,11 @@ impl Spool {
         self.owner
     }
 
+    /// A system's: its group may write.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
     /// Octets that may still be written by us.
     pub fn free_space(&self) -> Result<u64> {
         let stat = rustix::fs::fstatvfs(&self.root)
