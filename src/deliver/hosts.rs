@@ -56,7 +56,7 @@ pub async fn candidates(engine: &Engine, remote: &Remote) -> Result<Vec<Candidat
 }
 
 async fn by_mx(engine: &Engine, domain: &str) -> Result<Vec<Candidate>, Instead> {
-    let answer = match &engine.resolver {
+    let answer = match &*engine.resolver {
         Ok(resolver) => resolver.mx(domain).await,
         Err(why) => MxAnswer::Temporary(Trouble::Failed(why.clone())),
     };
@@ -145,7 +145,7 @@ async fn of_host(engine: &Engine, host: &str) -> Result<Option<Vec<Candidate>>, 
 }
 
 async fn look_up(engine: &Engine, host: &str) -> Addresses {
-    match &engine.resolver {
+    match &*engine.resolver {
         Ok(resolver) => resolver.addresses(host).await,
         Err(why) => Addresses::Temporary(Trouble::Failed(why.clone())),
     }
