@@ -15,7 +15,7 @@ use super::batch::Batch;
 use super::board::{Course, Item};
 use super::finish;
 use super::job::{Decision, Job, Next, Report, Taken, lock};
-use super::pool::Kept;
+use super::pool::{Kept, Slot};
 use super::result;
 use super::worker::{Hands, Reports};
 use crate::net::drive::Feed;
@@ -68,6 +68,7 @@ struct Peer {
 pub struct Flow<'a, 's> {
     hands: &'a Hands<'s>,
     key: &'a str,
+    slot: &'a Slot<'a>,
     peer: Peer,
     /// Messages that the session may still carry.
     room: usize,
@@ -82,6 +83,7 @@ impl<'a, 's> Flow<'a, 's> {
     pub fn new(
         hands: &'a Hands<'s>,
         key: &'a str,
+        slot: &'a Slot<'a>,
         kept: &Kept,
         reports: &'a mut Reports,
     ) -> Flow<'a, 's> {
@@ -91,6 +93,7 @@ impl<'a, 's> Flow<'a, 's> {
         Flow {
             hands,
             key,
+            slot,
             peer: Peer {
                 host: kept.host.clone(),
                 address: kept.address.clone(),
@@ -173,6 +176,7 @@ impl Feed for Flow<'_, '_> {
     }
 
     fn done(&mut self, outcomes: Vec<Outcome>, is_open: bool) {
+        self.slot.learn(&outcomes, is_open);
         let Some(mut under) = self.under.pop_front() else {
             return;
         };

@@ -291,7 +291,7 @@ fn follow(
     reports: &mut Reports,
 ) -> (Option<Kept>, usize) {
     let is_whole = kept.may_stream && !hands.engine.pool.is_distrusted(&kept.host);
-    let mut flow = Flow::new(hands, key, &kept, reports);
+    let mut flow = Flow::new(hands, key, slot, &kept, reports);
     runtime.block_on(kept.session.send_all(&mut flow, is_whole));
     let (sent, left) = flow.end();
     kept.sent = kept
