@@ -274,6 +274,11 @@ pub fn session_defect(error: &dyn Display) {
     table::SESSION_DEFECT.tell([Some(error)]);
 }
 
+/// The content filter did not just take message `id`, or had something to say.
+pub fn filtered(id: &dyn Display, result: &dyn Display, words: &dyn Display) {
+    table::FILTERED.tell([Some(id), Some(result), Some(words)]);
+}
+
 /// What came over SMTP cannot be stored; the client was told to come again.
 pub fn store_failed(error: &dyn Display) {
     table::STORE_FAILED.tell([Some(error)]);

@@ -75,6 +75,7 @@ events! {
     RUNNER_STARTED Info "runner-started" ["mode" "spool"]
     RUNNER_STOPPED Info "runner-stopped" ["mode" "delivered" "deferred" "failed"]
 
+    FILTERED Warning "filtered" ["id" "result" "words"]
     REFUSED Warning "refused" ["client" "from" "to" "reply"]
     DEFERRED Warning "deferred"
         ["id" "to" "via" "host" "address" "tls" "delay" "status" "reply" "again"]

@@ -9,6 +9,7 @@ pub mod encode;
 mod fold;
 pub mod header;
 pub mod input;
+pub mod lf;
 mod phrase;
 pub mod rewrite;
 pub mod submit;

@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 
+use super::filter::Filter;
 use crate::class::Classify;
 use crate::message::submit::{self, Facts};
 use crate::message::{header, trace};
@@ -83,10 +84,14 @@ impl<'s> Incoming<'s> {
         self.pass(false);
     }
 
-    /// Writes the rest and makes the message durable.
-    pub fn finish(mut self) -> Result<Id, Reply> {
+    /// Writes the rest, has it filtered, and makes the message durable.
+    pub fn finish(mut self, filter: Option<&Filter>) -> Result<Id, Reply> {
         self.pass(true);
-        self.draft?.commit().map_err(|e| refusal(&e))
+        let draft = match filter {
+            Some(filter) => filter.pass(self.draft?)?,
+            None => self.draft?,
+        };
+        draft.commit().map_err(|e| refusal(&e))
     }
 
     fn pass(&mut self, is_all: bool) {
@@ -185,7 +190,7 @@ fn write_refusal(error: &io::Error) -> Reply {
     Reply::new(451, (4, 3, 0), "the message cannot be stored now")
 }
 
-fn is_full(error: &io::Error) -> bool {
+pub fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::content::{self, HeaderLimits, Incoming};
+use super::filter::Filter;
 use super::policy::{Client, Policy, Verdict};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::log;
 use crate::message::rewrite::Rewrite;
 use crate::message::submit::Facts;
@@ -36,6 +37,9 @@ pub struct Desk {
     pub origin: String,
     /// Free octets of the disk below which mail waits at the sender's.
     pub reserve: u64,
+    /// A program that mail from the network passes through, and the most octets
+    /// that it may write.
+    pub filter: Option<(config::Filter, u64)>,
     /// Called after each commit: somebody must deliver it.
     pub committed: Committed,
 }
@@ -57,6 +61,8 @@ type Rewriting = dyn Fn(&ReversePath) -> Result<Rewrite, String> + Send;
 /// What a session is like by the configuration.
 pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc<Settings> {
     let serve = &config.serve;
+    // RFC 3030 does not say who is answered for a chunk that is not the last one.
+    let chunking = role != Role::Lmtp;
     Arc::new(Settings {
         role,
         hostname: config.hostname.clone(),
@@ -65,8 +71,9 @@ pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc
             size: Some(config.message_size),
             eight_bit_mime: true,
             smtputf8: true,
-            chunking: true,
-            binarymime: true,
+            chunking,
+            // A filter reads and writes lines.
+            binarymime: chunking && serve.filter.command.is_empty(),
             dsn: true,
             enhanced: true,
             starttls,
@@ -94,6 +101,7 @@ pub struct Intake<'s> {
     caller: Option<Caller>,
     unknown: u32,
     incoming: Option<Box<Incoming<'s>>>,
+    filter: Option<Box<Filter>>,
     /// The configuration says that it is to be thrown away.
     discard: bool,
     /// What the log will say of it.
@@ -116,6 +124,7 @@ impl<'s> Intake<'s> {
             caller: None,
             unknown: 0,
             incoming: None,
+            filter: None,
             discard: false,
             about: About::default(),
         }
@@ -169,7 +178,12 @@ impl<'s> Intake<'s> {
             [one] => Some(&one.address),
             _ => None,
         };
-        let with = protocol(hello, tls.is_some(), transaction.params.smtputf8);
+        let with = protocol(
+            self.client.role,
+            hello,
+            tls.is_some(),
+            transaction.params.smtputf8,
+        );
         let field = trace::received(
             &Received {
                 from: hello.map(|h| self.from(h)),
@@ -186,6 +200,7 @@ impl<'s> Intake<'s> {
             },
             now,
         );
+        self.filter = self.filter(&envelope, hello);
         self.discard = rewrite.discard;
         let facts = self.caller.as_ref().map(|caller| Facts {
             rewrite,
@@ -203,6 +218,21 @@ impl<'s> Intake<'s> {
         (caller.rewrite)(sender).map_err(|error| {
             log::config_error(&error);
             Reply::new(451, (4, 3, 5), error)
+        })
+    }
+
+    /// Not for `-bs`: that is the mail of this host's own users.
+    fn filter(&self, envelope: &Envelope, hello: Option<&Hello>) -> Option<Box<Filter>> {
+        let (settings, limit) = self.desk.filter.clone()?;
+        let address = self.client.address;
+        self.caller.is_none().then(|| {
+            Box::new(Filter {
+                settings,
+                limit,
+                envelope: envelope.clone(),
+                client_address: address.map_or(String::new(), |a| a.to_string()),
+                client_helo: hello.map_or(String::new(), |h| h.name.clone()),
+            })
         })
     }
 
@@ -233,7 +263,7 @@ impl<'s> Intake<'s> {
             word("helo", hello.name.clone());
         }
         if self.caller.is_none() {
-            word("proto", protocol(hello, tls, false));
+            word("proto", protocol(self.client.role, hello, tls, false));
         }
         let kind = if self.caller.is_some() {
             "local"
@@ -358,7 +388,7 @@ impl Handler for Intake<'_> {
             log::discarded(caller.uid, &self.about.sender, self.about.recipients);
             return Answer::Reply(Reply::new(250, (2, 0, 0), "thrown away"));
         }
-        match incoming.finish() {
+        match incoming.finish(self.filter.take().as_deref()) {
             Ok(id) => {
                 self.log_taken(&id, content.octets);
                 (self.desk.committed)(&self.desk.spool);
@@ -384,8 +414,10 @@ impl Handler for Intake<'_> {
 }
 
 /// RFC 3848 and RFC 6531 section 4.3 (SV-53).
-fn protocol(hello: Option<&Hello>, tls: bool, utf8: bool) -> String {
+fn protocol(role: Role, hello: Option<&Hello>, tls: bool, utf8: bool) -> String {
     let base = match hello {
+        _ if role == Role::Lmtp && utf8 => "UTF8LMTP",
+        _ if role == Role::Lmtp => "LMTP",
         Some(hello) if hello.esmtp && utf8 => "UTF8SMTP",
         Some(hello) if hello.esmtp => "ESMTP",
         _ => "SMTP",

@@ -73,7 +73,22 @@ pub fn desk(config: &Config, spool: Spool, committed: Committed) -> Desk {
         hostname: config.hostname.clone(),
         origin: config.origin.clone(),
         reserve: config.serve.reserve,
+        filter: (!config.serve.filter.command.is_empty()).then(|| {
+            (
+                config.serve.filter.clone(),
+                filter_limit(config.message_size),
+            )
+        }),
         committed,
+    }
+}
+
+/// A filter may add to a message; 0: any size is taken.
+fn filter_limit(message_size: u64) -> u64 {
+    const ADDED: u64 = 1 << 20;
+    match message_size {
+        0 => u64::MAX,
+        size => size.saturating_add(ADDED),
     }
 }
 

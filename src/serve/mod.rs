@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod content;
+mod filter;
 pub mod identity;
 pub mod intake;
 pub mod listen;

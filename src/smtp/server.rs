@@ -139,7 +139,11 @@ impl Session {
     /// `tls`: the session begins inside TLS (port 465). The greeting is the
     /// first output.
     pub fn new(settings: Arc<Settings>, tls: bool, now: Instant) -> Session {
-        let greeting = Reply::new(220, (0, 0, 0), format!("{} ESMTP", settings.hostname));
+        let protocol = match settings.role {
+            Role::Lmtp => "LMTP",
+            _ => "ESMTP",
+        };
+        let greeting = Reply::new(220, (0, 0, 0), format!("{} {protocol}", settings.hostname));
         let mut out = Vec::new();
         greeting.write(&mut out);
         Session {
@@ -243,9 +247,11 @@ impl Session {
             Question::Bdat(octets, last) => return self.begin_chunks(octets, last),
             Question::End(_) => {
                 self.incoming = None;
-                self.reset();
                 (self.errors, self.junk) = (0, 0);
-                own(250, (2, 0, 0), "Message taken")
+                let reply = own(250, (2, 0, 0), "Message taken");
+                self.respond_to_others(&reply);
+                self.reset();
+                reply
             }
             // Who says yes has to say who it is.
             Question::Auth(_) => {
@@ -275,6 +281,7 @@ impl Session {
             }
             Question::End(_) => {
                 self.incoming = None;
+                self.respond_to_others(&reply);
                 self.reset();
             }
             _ => {}
@@ -398,6 +405,18 @@ impl Session {
         self.reset();
         self.respond(reply);
         self.state = State::Closing;
+    }
+
+    /// LMTP: the content's reply goes out once for each recipient (RFC 2033
+    /// section 4.2); this says all but the last one.
+    fn respond_to_others(&mut self, reply: &Reply) {
+        if self.settings.role != Role::Lmtp {
+            return;
+        }
+        let recipients = self.transaction.as_ref().map_or(0, |t| t.recipients.len());
+        for _ in 1..recipients {
+            self.respond(reply.clone());
+        }
     }
 
     /// Puts a reply to the output. EX-15: one from an [`Answer`] without an

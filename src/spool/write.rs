@@ -91,6 +91,13 @@ impl Spool {
         self.begin(id, envelope, true)
     }
 
+    /// As on a file system without nameless files.
+    #[cfg(test)]
+    pub fn named_draft(&self, envelope: &Envelope) -> Result<Draft<'_>> {
+        let id = Id::generate().map_err(|e| SpoolError::io("get random octets", e))?;
+        self.begin(id, envelope, false)
+    }
+
     /// `nameless`: with O_TMPFILE, where it can be had.
     pub(super) fn begin(&self, id: Id, envelope: &Envelope, nameless: bool) -> Result<Draft<'_>> {
         let Printed { octets, check_at } = envelope::print(id, envelope)?;
@@ -165,6 +172,29 @@ impl Draft<'_> {
     /// Octets of the message so far.
     pub fn length(&self) -> u64 {
         self.content.length
+    }
+
+    /// What was written so far, from its begin.
+    pub fn content(&mut self) -> io::Result<impl io::Read + use<>> {
+        if !self.buffer.is_empty() {
+            self.flush_buffer()?;
+        }
+        Ok(Written {
+            file: self.file.try_clone()?,
+            at: self.head_length,
+        })
+    }
+
+    /// An empty draft of the same id, to take this one's place. One of the two may
+    /// be committed.
+    pub fn second(&mut self, envelope: &Envelope) -> Result<Self> {
+        if let Some(tmp) = &mut self.tmp {
+            let (root, aside) = (&self.spool.root, format!("{}-1", tmp.path));
+            with_spool_group(|| rustix::fs::renameat(root, &tmp.path, root, &aside))
+                .map_err(|e| self.spool.failed("rename a draft in", e))?;
+            tmp.path = aside;
+        }
+        self.spool.begin(self.id, envelope, self.tmp.is_none())
     }
 
     /// Makes it durable: when this returns Ok the message is on stable storage,
@@ -321,6 +351,20 @@ impl Write for Draft<'_> {
     /// Nothing to do: what counts is the commit.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Reads a draft's content back.
+struct Written {
+    file: File,
+    at: u64,
+}
+
+impl io::Read for Written {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(buf, self.at)?;
+        self.at = self.at.saturating_add(n as u64);
+        Ok(n)
     }
 }
 

@@ -98,7 +98,10 @@ pub fn settings(script: &Script) -> Settings {
         }
     }
     Settings {
-        role: Role::Mx,
+        role: match script.setting("lmtp") {
+            Some(_) => Role::Lmtp,
+            None => Role::Mx,
+        },
         hostname: "mx.example.org".into(),
         caps,
         local: script.setting("local").is_some(),

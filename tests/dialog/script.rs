@@ -17,7 +17,7 @@
 //! Settings: `!size N`, `!local`, `!recipients N`, `!errors N`, `!junk N`,
 //! `!line N`, `!rate N`, `!without KEYWORD`, `!with KEYWORD` (CHUNKING and so
 //! on; all but STARTTLS are on), `!inside-tls`, and
-//! `!answer VERB PATTERN REPLY`: what the carrier says to a question, PATTERN
+//! `!lmtp`, and `!answer VERB PATTERN REPLY`: what the carrier says to a question, PATTERN
 //! being a glob without blanks over the address (`mail`, `rcpt`, `vrfy`,
 //! `expn`) or `*` (`data`, `end`). `!auth MECHANISM ...` is what EHLO offers; who
 //! can log in stands in `users.rs`.

@@ -4,6 +4,7 @@
 // A test may stop at what cannot be.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod addresses;
 mod certificate;
 mod ends;
 mod intake;

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use crate::message::header;
+use crate::message::lf::LfReader;
 
 /// Read at once.
 const PIECE: usize = 64 * 1024;
@@ -48,7 +49,7 @@ pub struct Loop(String);
 /// A message of the spool (CRLF) with LF line ends and without its Return-Path
 /// fields, which only final delivery may write (SV-55).
 pub struct Letter<'m, Q> {
-    message: &'m mut dyn Read,
+    message: LfReader<'m>,
     /// What no Delivered-To field may hold.
     delivered_to: &'m str,
     lines: Lines<Q>,
@@ -67,7 +68,7 @@ enum At {
 impl<'m, Q: Quote> Letter<'m, Q> {
     pub fn new(message: &'m mut dyn Read, quote: Q, delivered_to: &'m str) -> Self {
         Letter {
-            message,
+            message: LfReader::new(message),
             delivered_to,
             lines: Lines::new(quote),
             given: 0,
@@ -91,7 +92,7 @@ impl<'m, Q: Quote> Letter<'m, Q> {
         };
         let (fields, rest) = head.split_at_checked(end).unwrap_or((&head, &[]));
         for field in header::fields(fields) {
-            if field.is("Delivered-To") && self.is_ours(field.raw) {
+            if field.is("Delivered-To") && self.is_ours(field.value) {
                 return Err(io::Error::other(Loop(self.delivered_to.to_owned())));
             }
             if !field.is("Return-Path") {
@@ -103,8 +104,7 @@ impl<'m, Q: Quote> Letter<'m, Q> {
         Ok(())
     }
 
-    fn is_ours(&self, field: &[u8]) -> bool {
-        let value = field.splitn(2, |b| *b == b':').nth(1).unwrap_or_default();
+    fn is_ours(&self, value: &[u8]) -> bool {
         let value = value.trim_ascii();
         !value.is_empty() && value.eq_ignore_ascii_case(self.delivered_to.as_bytes())
     }
@@ -143,14 +143,13 @@ impl<Q: Quote> Read for Letter<'_, Q> {
 /// Longest run of `>` that is still seen as quoting.
 const LOOK: usize = 256;
 
-/// Turns CRLF into LF, line by line, in pieces cut anywhere.
+/// Quotes LF lines that come in pieces cut anywhere.
 struct Lines<Q> {
     out: Vec<u8>,
     quote: Q,
     /// The begin of a line, held until it is known whether it is quoted.
     start: Vec<u8>,
     at_start: bool,
-    cr: bool,
 }
 
 impl<Q: Quote> Lines<Q> {
@@ -160,35 +159,27 @@ impl<Q: Quote> Lines<Q> {
             quote,
             start: Vec::new(),
             at_start: true,
-            cr: false,
         }
     }
 
     fn write(&mut self, octets: &[u8]) {
+        if !Q::LOOKS {
+            return self.out.extend_from_slice(octets);
+        }
         for line in octets.split_inclusive(|b| *b == b'\n') {
-            let (text, ends) = match line.strip_suffix(b"\n") {
-                Some(text) => (text, true),
-                None => (line, false),
-            };
-            if std::mem::take(&mut self.cr) && !(ends && text.is_empty()) {
-                self.text(b"\r");
-            }
-            let (text, cr) = match text.strip_suffix(b"\r") {
-                Some(text) => (text, true),
-                None => (text, false),
-            };
-            self.text(text);
-            match ends {
-                true => self.end_line(),
-                false => self.cr = cr,
+            match line.strip_suffix(b"\n") {
+                Some(text) => {
+                    self.text(text);
+                    self.end_line();
+                }
+                None => self.text(line),
             }
         }
     }
 
     fn text(&mut self, text: &[u8]) {
-        if !(Q::LOOKS && self.at_start) {
-            self.out.extend_from_slice(text);
-            return;
+        if !self.at_start {
+            return self.out.extend_from_slice(text);
         }
         self.start.extend_from_slice(text);
         if self.start.len() >= LOOK {
@@ -205,7 +196,7 @@ impl<Q: Quote> Lines<Q> {
     }
 
     fn end_line(&mut self) {
-        if Q::LOOKS && self.at_start {
+        if self.at_start {
             self.release();
         }
         self.at_start = true;
@@ -214,9 +205,6 @@ impl<Q: Quote> Lines<Q> {
 
     /// A message in an mbox ends with a line end.
     fn finish(&mut self) {
-        if std::mem::take(&mut self.cr) {
-            self.text(b"\r");
-        }
         if Q::LOOKS && (!self.start.is_empty() || !self.at_start) {
             self.end_line();
         }

@@ -213,6 +213,6 @@ fn sv_53_protocol_names() {
         (None, false, false, "SMTP"),
     ];
     for (hello, tls, utf8, wanted) in cases {
-        assert_eq!(protocol(hello.as_ref(), tls, utf8), wanted);
+        assert_eq!(protocol(Role::Mx, hello.as_ref(), tls, utf8), wanted);
     }
 }

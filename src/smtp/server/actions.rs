@@ -1,7 +1,7 @@
 //! What each command does, once the table has let it through: a function a verb.
 
 use super::verbs::{CHUNKS, READY, RECIPIENT, SENDER};
-use super::{Hello, Question, Refusal, Session, State};
+use super::{Hello, Question, Refusal, Role, Session, State};
 use crate::smtp::addr::ForwardPath;
 use crate::smtp::caps::Caps;
 use crate::smtp::command::Command;
@@ -20,6 +20,7 @@ pub(super) fn hello(session: &mut Session, command: Command) {
     let (name, esmtp) = match command {
         Command::Ehlo(name) => (name, true),
         Command::Helo(name) => (name, false),
+        Command::Lhlo(name) => (name, true),
         _ => return,
     };
     session.reset();
@@ -111,11 +112,13 @@ pub(super) fn rcpt(session: &mut Session, command: Command) {
 pub(super) fn data(session: &mut Session, _: Command) {
     let body = session.transaction().and_then(|t| t.params.body);
     if session.phase() == SENDER {
-        session.refuse(Refusal::Junk(Reply::new(
-            554,
-            (5, 5, 1),
-            "No valid recipients",
-        )));
+        // RFC 2033 section 4.2 knows 503 alone.
+        let code = match session.settings.role {
+            Role::Lmtp => 503,
+            _ => 554,
+        };
+        let reply = Reply::new(code, (5, 5, 1), "No valid recipients");
+        session.refuse(Refusal::Junk(reply));
     } else if body == Some(Body::BinaryMime) {
         session.refuse(out_of_order("BINARYMIME needs BDAT"));
     } else {

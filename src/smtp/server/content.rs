@@ -186,6 +186,7 @@ impl Session {
                 return;
             }
         };
+        self.respond_to_others(&refusal);
         self.reset();
         self.refuse(Refusal::Error(refusal));
     }

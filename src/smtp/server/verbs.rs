@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use super::actions::{self, error, out_of_order};
 use super::auth;
-use super::{Event, Question, Refusal, Session, State};
-use crate::smtp::caps::Caps;
+use super::{Event, Question, Refusal, Role, Session, Settings, State};
 use crate::smtp::command::{Command, CommandError};
 use crate::smtp::line::Line;
 use crate::smtp::param::ParamError;
@@ -35,7 +34,7 @@ struct Verb {
     /// Elsewhere: 503 5.5.1.
     phases: Phase,
     /// Elsewhere: 502 5.5.1, and HELP does not tell of it.
-    offered: fn(&Caps) -> bool,
+    offered: fn(&Settings) -> bool,
     /// Counts as junk ([`super::Settings::max_junk`]).
     idle: bool,
     act: fn(&mut Session, Command),
@@ -79,15 +78,16 @@ const fn absent(word: &'static str) -> Verb {
 
 #[rustfmt::skip]
 static VERBS: &[Verb] = &[
-    idle("EHLO", "EHLO domain-or-address-literal", ANY, actions::hello),
-    idle("HELO", "HELO domain", ANY, actions::hello),
-    Verb { offered: |caps| caps.starttls, ..verb("STARTTLS", "STARTTLS", READY, actions::starttls) },
+    Verb { offered: |s| s.role != Role::Lmtp, ..idle("EHLO", "EHLO domain-or-address-literal", ANY, actions::hello) },
+    Verb { offered: |s| s.role != Role::Lmtp, ..idle("HELO", "HELO domain", ANY, actions::hello) },
+    Verb { offered: |s| s.role == Role::Lmtp, ..idle("LHLO", "LHLO domain-or-address-literal", ANY, actions::hello) },
+    Verb { offered: |s| s.caps.starttls, ..verb("STARTTLS", "STARTTLS", READY, actions::starttls) },
     verb("MAIL", "MAIL FROM:<address> [parameters]", READY, actions::mail),
     verb("RCPT", "RCPT TO:<address> [parameters]", SENDER | RECIPIENT, actions::rcpt),
     verb("DATA", "DATA", SENDER | RECIPIENT, actions::data),
     // In every phase: the octets that follow have to be read (EX-11).
-    Verb { offered: |caps| caps.chunking, ..verb("BDAT", "BDAT octets [LAST]", ANY, actions::bdat) },
-    Verb { offered: |caps| !caps.auth.is_empty(), ..verb("AUTH", "AUTH mechanism [initial-response]", READY, auth::auth) },
+    Verb { offered: |s| s.caps.chunking, ..verb("BDAT", "BDAT octets [LAST]", ANY, actions::bdat) },
+    Verb { offered: |s| !s.caps.auth.is_empty(), ..verb("AUTH", "AUTH mechanism [initial-response]", READY, auth::auth) },
     idle("RSET", "RSET", ANY, actions::rset),
     idle("NOOP", "NOOP", ANY, actions::noop),
     idle("VRFY", "VRFY name", ANY, actions::vrfy),
@@ -236,11 +236,16 @@ impl Session {
         octets: Option<u64>,
     ) {
         let phase = self.phase();
-        if !(verb.offered)(&self.settings.caps) {
+        let is_hello = matches!(verb.word, "EHLO" | "HELO" | "LHLO");
+        if !(verb.offered)(&self.settings) && is_hello {
+            // EX-41: the other protocol's hello is no command of this one.
+            self.refuse(error(500, (5, 5, 2), "Command not recognised"));
+        } else if !(verb.offered)(&self.settings) {
             let text = format!("{} is not offered here", verb.word);
             self.refuse_after(octets, error(502, (5, 5, 1), text));
         } else if verb.phases & phase == 0 {
             self.refuse(out_of_order(match phase {
+                CONNECTED if self.settings.role == Role::Lmtp => "Say LHLO first",
                 CONNECTED => "Say EHLO first",
                 READY => "Say MAIL first",
                 CHUNKS => "Not before the last BDAT",
@@ -331,7 +336,7 @@ fn help(session: &mut Session, _: Command) {
     let mut reply = Reply::new(214, (2, 0, 0), "Commands here:");
     let offered = VERBS
         .iter()
-        .filter(|verb| (verb.offered)(&session.settings.caps));
+        .filter(|verb| (verb.offered)(&session.settings));
     reply
         .lines
         .extend(offered.map(|verb| verb.usage.to_string()));
