@@ -122,6 +122,14 @@ impl Board {
         self.queue().is_empty()
     }
 
+    /// True where other next hops than this one have mail and nobody idle to
+    /// work on it.
+    pub fn is_asked_for(&self, key: &str) -> bool {
+        let queue = self.queue();
+        let others = queue.lines.len() - usize::from(queue.lines.contains_key(key));
+        queue.idle == 0 && (others > 0 || !queue.common.is_empty())
+    }
+
     /// Who works counts itself in and out.
     pub fn enter(&self) {
         self.queue().workers += 1;

@@ -27,7 +27,7 @@ use crate::spool::{Attempt, Spool, SpoolError};
 /// Octets of a message that is held in memory.
 const SMALL: u64 = 128 * 1024;
 
-/// Messages over one connection before other next hops get their turn.
+/// Messages over one connection before other next hops that wait get their turn.
 pub const STINT: usize = 200;
 
 /// A message under way.
@@ -119,7 +119,11 @@ impl<'a, 's> Flow<'a, 's> {
 
     /// The stint is over, or somebody has to look at a message.
     fn is_over(&self) -> bool {
-        self.sent >= STINT || self.room == 0 || !self.left.is_empty() || self.hands.is_stopping()
+        let is_asked_for = || self.hands.board.is_asked_for(self.key);
+        self.sent >= STINT && is_asked_for()
+            || self.room == 0
+            || !self.left.is_empty()
+            || self.hands.is_stopping()
     }
 
     fn take(&mut self, item: Item, caps: &Caps) -> Option<(Message, Vec<u8>)> {

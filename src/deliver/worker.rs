@@ -196,7 +196,8 @@ fn line(
     slot.make_private();
     let mut wait = Duration::ZERO;
     let mut sent = 0;
-    while sent < flow::STINT && !hands.is_stopping() {
+    let is_over = |sent| sent >= flow::STINT && hands.board.is_asked_for(key);
+    while !is_over(sent) && !hands.is_stopping() {
         let Some(item) = hands.next_in(key, wait) else {
             break;
         };
@@ -212,7 +213,7 @@ fn line(
             let (kept, count) = follow(hands, runtime, key, &slot, kept, reports);
             sent += count;
             match kept {
-                Some(kept) if count > 0 && sent < flow::STINT => keep(runtime, &slot, kept),
+                Some(kept) if count > 0 && !is_over(sent) => keep(runtime, &slot, kept),
                 Some(kept) => {
                     keep(runtime, &slot, kept);
                     break;
