@@ -13,6 +13,8 @@ mod smtp;
 
 #[path = "deliver/bounces.rs"]
 mod bounces;
+#[path = "deliver/flow.rs"]
+mod flow;
 #[path = "deliver/killed.rs"]
 mod killed;
 #[path = "deliver/lmtp.rs"]

@@ -84,11 +84,21 @@ impl Session {
         settings: Settings,
         connector: &Connector,
     ) -> Result<Session, OpenError> {
-        let talk = settings.talk.clone();
         let conn = Conn::connect_to(peer.address, peer.connect_timeout)
             .await
-            .inspect_err(|e| talk.note(&e.to_string()))
+            .inspect_err(|e| settings.talk.note(&e.to_string()))
             .map_err(|e| failed(Stage::Connect, e.to_string()))?;
+        Session::over(conn, peer, settings, connector).await
+    }
+
+    /// The same over a connection to `peer` that was made already.
+    pub async fn over(
+        conn: Conn,
+        peer: &Peer<'_>,
+        settings: Settings,
+        connector: &Connector,
+    ) -> Result<Session, OpenError> {
+        let talk = settings.talk.clone();
         talk.note(&format!("connected to {} ({})", peer.host, peer.address));
         let conn = match peer.implicit_tls {
             true => handshake(conn, peer, connector, &talk).await?,
