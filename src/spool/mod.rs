@@ -63,6 +63,7 @@ mod scan;
 mod state;
 mod store;
 mod sweep;
+mod sync;
 mod system;
 mod write;
 

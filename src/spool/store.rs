@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::error::{Result, SpoolError};
 use super::history::Today;
+use super::sync::Together;
 use crate::sys::with_spool_group;
 
 /// An open spool.
@@ -19,6 +20,8 @@ pub struct Spool {
     path: PathBuf,
     pub(super) root: OwnedFd,
     pub(super) new: OwnedFd,
+    /// Syncs `new/` for all threads at once.
+    pub(super) together: Together,
     owner: u32,
     group: u32,
     /// A system's: its group may write.
@@ -97,6 +100,7 @@ impl Spool {
             path: path.to_owned(),
             root,
             new,
+            together: Together::default(),
             owner: stat.st_uid,
             group: stat.st_gid,
             shared: stat.st_mode & 0o020 != 0,
