@@ -375,20 +375,28 @@ pub fn with_effective_user<T>(uid: u32, f: impl FnOnce() -> T) -> io::Result<T> 
     if real != 0 || before == uid {
         return Ok(f());
     }
+    // SAFETY: getegid only reads.
+    let group = unsafe { libc::getegid() };
+    let _restored = EffectiveUser(before, group);
+    // With the user's group: what is that group's to read, root's own groups are not.
+    if let Some(user) = user_by_uid(uid) {
+        // SAFETY: only the effective group changes.
+        check(unsafe { libc::setegid(user.gid) })?;
+    }
     // SAFETY: only the effective user changes.
     check(unsafe { libc::seteuid(uid) })?;
-    let _restored = EffectiveUser(before);
     Ok(f())
 }
 
-/// Gives the user back when dropped, also by a panic.
-struct EffectiveUser(u32);
+/// Gives user and group back when dropped, also by a panic.
+struct EffectiveUser(u32, u32);
 
 impl Drop for EffectiveUser {
     fn drop(&mut self) {
-        // SAFETY: only the effective user changes. Going on as another than
-        // everything after expects would do its work with the wrong rights.
-        if unsafe { libc::seteuid(self.0) } != 0 {
+        // SAFETY: only the effective ids change, the user first, for that may set
+        // the group. Going on as another than everything after expects would do
+        // its work with the wrong rights.
+        if unsafe { libc::seteuid(self.0) != 0 || libc::setegid(self.1) != 0 } {
             std::process::abort();
         }
     }
