@@ -55,6 +55,7 @@ interop: all
 
 bench: all
 	@bench/run.sh $(RELEASE)
+	@bench/parallel.sh $(RELEASE)
 
 powercut: tools
 	@scripts/need.sh 'cut the power of a loop image' mkfs.ext4=e2fsprogs losetup=mount /usr/bin/python3=python3

@@ -483,9 +483,14 @@ fn check(code: libc::c_int) -> io::Result<()> {
 
 /// Starts a program detached from the terminal and the caller: new session,
 /// `/` as working directory, descriptors on /dev/null, default signals, no
-/// waiting, without the setgid group (exec drops the saved one). Returns its
-/// process id; a caller that lives on reaps it.
-pub fn spawn_detached(program: &Path, args: &[&OsStr]) -> io::Result<u32> {
+/// waiting, without the setgid group (exec drops the saved one). It has `kept`
+/// as descriptor 3 until it closes what it inherited. Returns its process id; a
+/// caller that lives on reaps it.
+pub fn spawn_detached(
+    program: &Path,
+    args: &[&OsStr],
+    kept: Option<BorrowedFd<'_>>,
+) -> io::Result<u32> {
     let strings = std::iter::once(program.as_os_str())
         .chain(args.iter().copied())
         .map(|s| CString::new(s.as_bytes()))
@@ -512,6 +517,9 @@ pub fn spawn_detached(program: &Path, args: &[&OsStr]) -> io::Result<u32> {
         libc::posix_spawnattr_setsigdefault(attributes, &ignored_signals());
         for fd in 0..=2 {
             libc::posix_spawn_file_actions_addopen(actions, fd, c"/dev/null".as_ptr(), 2, 0);
+        }
+        if let Some(kept) = kept {
+            libc::posix_spawn_file_actions_adddup2(actions, kept.as_raw_fd(), 3);
         }
         libc::posix_spawn_file_actions_addchdir_np(actions, c"/".as_ptr());
         let code = libc::posix_spawn(

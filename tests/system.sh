@@ -28,7 +28,7 @@ libraries() {
         xargs dpkg -S 2>/dev/null | cut -d: -f1 | sort -u
 }
 build_base() {
-    [ ! -e "$base/.ready" ] || return 0
+    [ ! -e "$base/.ready-2" ] || return 0
     local mirror
     [ -n "$(apt-get indextargets --format x 'Created-By: Packages')" ] || apt-get update >/dev/null
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Release: $suite" | sort -u | sed -n 1p)
@@ -46,13 +46,19 @@ build_base() {
     quietly inroot "$base" apt-get update
     # No package may bring another mail server.
     quietly inroot "$base" apt-get install -y --no-install-recommends cron bsd-mailx- python3 systemd \
-        exim4-base- default-mta- postfix- $(libraries)
+        anacron at sudo alpine busybox-static exim4-base- default-mta- postfix- $(libraries)
     # bsd-mailx asks for a mail server, which is us: unpacked, as it will be used.
     quietly inroot "$base" sh -c 'cd /var/cache/apt/archives && apt-get -o APT::Sandbox::User=root download bsd-mailx liblockfile1 liblockfile-bin libbsd0 libmd0 &&
         dpkg --unpack --force-depends ./bsd-mailx*.deb ./liblockfile*.deb ./libbsd0*.deb ./libmd0*.deb && dpkg --configure --force-depends -a'
+    # Callers that want another cron or half a distribution: what is tried of them.
+    quietly inroot "$base" sh -c 'mkdir -p /opt/callers && cd /opt/callers &&
+        apt-get -o APT::Sandbox::User=root download monitoring-plugins-standard monitoring-plugins-common \
+            systemd-cron apt-listchanges unattended-upgrades smartmontools &&
+        for deb in monitoring*.deb; do dpkg -x "$deb" /; done &&
+        for deb in *.deb; do dpkg -x "$deb" .; done && rm ./*.deb'
     inroot "$base" apt-get clean
     ! inroot "$base" dpkg-query -W -f '${Package} ${Provides}\n' | grep mail-transport-agent
-    : >"$base/.ready"
+    : >"$base/.ready-2"
 }
 build_base
 

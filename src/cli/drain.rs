@@ -2,14 +2,14 @@
 //! commit. Shared by `smtp-send` and `smtp-serve`; names no runtime.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Stop;
 use crate::class::Class;
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Spool, SpoolError, Start};
 use crate::{log, sys};
 
 const QUEUE: &str = "smtp-queue";
@@ -45,9 +45,12 @@ impl Runner {
     pub fn wake(&self, spool: &Spool) -> Option<u32> {
         match spool.has_runner() {
             Ok(true) => None,
-            Ok(false) if Runner::may_run(spool) => match self.start() {
-                Ok(pid) => Some(pid),
-                Err(error) => self.unattended(&error),
+            Ok(false) if Runner::may_run(spool) => match spool.begin_start() {
+                Start::UnderWay => None,
+                Start::Free(lock) => match self.start(lock.as_ref()) {
+                    Ok(pid) => Some(pid),
+                    Err(error) => self.unattended(&error),
+                },
             },
             Ok(false) => self.unattended("no runner is resident and this user may not run one"),
             Err(error) => self.unattended(&error.to_string()),
@@ -59,11 +62,12 @@ impl Runner {
         None
     }
 
-    fn start(&self) -> Result<u32, String> {
+    fn start(&self, lock: Option<&OwnedFd>) -> Result<u32, String> {
         let program = program(QUEUE)?;
         let args = self.args(&["run".as_ref(), "--drain".as_ref()]);
         let args: Vec<&OsStr> = args.iter().map(OsString::as_os_str).collect();
-        sys::spawn_detached(&program, &args).map_err(|e| format!("{}: {e}", program.display()))
+        sys::spawn_detached(&program, &args, lock.map(AsFd::as_fd))
+            .map_err(|e| format!("{}: {e}", program.display()))
     }
 
     /// Runs `smtp-queue` with these words and waits; what it prints is thrown

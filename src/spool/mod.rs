@@ -78,7 +78,7 @@ pub use id::Id;
 pub use pipe::{print_head, read_head};
 pub use read::MessageReader;
 pub use removed::KEPT;
-pub use run::{RunLock, Wake, Watch};
+pub use run::{RunLock, Start, Wake, Watch};
 pub use scan::the_one;
 pub use state::{Attempt, Outcome, RELEASED, State, Target};
 pub use store::Spool;

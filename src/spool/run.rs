@@ -5,10 +5,11 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, flock};
 use rustix::io::Errno;
 
 use super::error::{Result, SpoolError};
+use super::store::DIRECTORY;
 use super::{Entry, Place, Spool, scan};
 use crate::sys;
 
@@ -19,6 +20,15 @@ const FLUSH: &str = "flush";
 #[derive(Debug)]
 pub struct RunLock {
     _file: File,
+}
+
+/// Who starts a runner.
+#[derive(Debug)]
+pub enum Start {
+    /// The caller does, and hands the lock on, where there is one.
+    Free(Option<OwnedFd>),
+    /// Another does just now.
+    UnderWay,
 }
 
 impl Spool {
@@ -46,6 +56,23 @@ impl Spool {
             Ok(file) => sys::is_ofd_locked(file.as_fd()).map_err(failed),
             Err(Errno::NOENT) => Ok(false),
             Err(e) => Err(failed(e.into())),
+        }
+    }
+
+    /// The right to start a runner, so that of many who submit at once one
+    /// does: a lock on `new/`. The program that is started inherits it and gives
+    /// it up when it begins, before it locks `run.lock` and reads the
+    /// directories: it sees what those committed who found the right taken.
+    pub fn begin_start(&self) -> Start {
+        let new = rustix::fs::openat(&self.root, "new", DIRECTORY, Mode::empty());
+        let Ok(new) = new else {
+            return Start::Free(None);
+        };
+        match flock(&new, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Start::Free(Some(new)),
+            Err(Errno::WOULDBLOCK) => Start::UnderWay,
+            // No such locks on this file system: two runners too many do no harm.
+            Err(_) => Start::Free(None),
         }
     }
 

@@ -60,7 +60,7 @@ fn fork_is_refused_beside_threads() {
 
 #[test]
 fn spawn_detached_reports_a_missing_program() {
-    let error = spawn_detached(Path::new("/no/such/program"), &[]).unwrap_err();
+    let error = spawn_detached(Path::new("/no/such/program"), &[], None).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
 }
 
@@ -74,7 +74,7 @@ fn spawn_detached_leaves_the_caller() {
         out.display()
     );
     let args: [&OsStr; 2] = ["-c".as_ref(), script.as_ref()];
-    let pid = spawn_detached(Path::new("/bin/sh"), &args).unwrap();
+    let pid = spawn_detached(Path::new("/bin/sh"), &args, None).unwrap();
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).unwrap();
     let text = std::fs::read_to_string(out).unwrap();

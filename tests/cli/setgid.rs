@@ -250,3 +250,112 @@ fn dead_letters() {
     assert_refused(&output, 65, "a b@@");
     assert!(!letter.exists() && system.0.queued().len() == 1);
 }
+
+/// S2 with the bit: descriptors, limits, mask, directory and name are the
+/// caller's to spoil; the message is whole or absent, its mode ours.
+#[test]
+fn s2_what_a_caller_may_have_spoilt() {
+    let Some(system) = System::new() else { return };
+    let gone = "mkdir $W/gone; cd $W/gone; rmdir $W/gone; exec $M -odq x";
+    for (line, expected) in [
+        ("exec $M -odq x <&-", 66),
+        ("exec $M -odq x <&- >&- 2>&-", 66),
+        ("exec $M -odq x >&-", 0),
+        ("exec $M -odq x >&- 2>&-", 0),
+        ("ulimit -f 0; exec $M -odq x", 75),
+        // Not even the C library can be loaded.
+        ("ulimit -n 3; exec $M -odq x", 127),
+        ("ulimit -n 4; exec $M -odq x", 75),
+        ("ulimit -n 12; exec $M -odq x", 0),
+        ("umask 0; exec $M -odq x", 0),
+        ("umask 0777; exec $M -odq x", 0),
+        ("trap '' PIPE XFSZ ALRM TERM HUP; exec $M -odq x", 0),
+        (gone, 0),
+        ("unset HOME PATH USER LOGNAME; exec $M -odq x", 0),
+        ("exec 7>$W/leak 9</etc; exec $M -odq x", 0),
+        ("bash -c 'exec -a \"\" $M -odq x'", 0),
+        ("bash -c 'exec -a -sendmail $M -odq x'", 0),
+        ("perl -e 'exec { $ENV{M} } \"\", \"-odq\", \"x\"'", 0),
+    ] {
+        let before = system.0.queued().len();
+        let output = system.run(&format!("W=/tmp; {line}"), MESSAGE);
+        assert_eq!(status(&output), expected, "{line}: {}", stderr(&output));
+        let added = system.0.queued().len() - before;
+        assert_eq!(added, usize::from(expected == 0), "{line}");
+        assert!(stderr(&output).lines().count() <= 1, "{}", stderr(&output));
+    }
+    for entry in std::fs::read_dir(system.0.path("spool/new")).unwrap() {
+        let meta = entry.unwrap().metadata().unwrap();
+        assert_eq!((meta.gid(), meta.mode() & 0o7777), (GROUP, 0o640));
+    }
+    assert_eq!(
+        std::fs::read_dir(system.0.path("spool/tmp"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+/// I1 to I3 with the bit: no argument adds a command, a field or a file.
+#[test]
+fn i1_to_i3_arguments_are_only_arguments() {
+    let Some(system) = System::new() else { return };
+    let evil = "/tmp/smtputils-evil";
+    for (line, expected) in [
+        ("exec $M -odq \"$(printf 'a@x\\nb@x')\"", 65),
+        (
+            "exec $M -odq -f \"$(printf 'a@x>\\r\\nRCPT TO:<b@x')\" x",
+            65,
+        ),
+        ("exec $M -odq -V \"$(printf 'a\\nb')\" x", 65),
+        ("exec $M -odq -F \"$(printf 'Eve\\nBcc: b@x')\" x", 0),
+        (
+            "exec $M -odq -X$E -D$E -oQ$E -OQueueDirectory=$E -OLogFile=$E x",
+            0,
+        ),
+        ("exec $M -odq -C $E x", 0),
+        ("exec $M -odq -- -X$E -C$E", 0),
+        (
+            "exec $M -odq '|touch' ':include:/etc/passwd' /etc/passwd",
+            0,
+        ),
+        ("exec $M -odq x -X$E", 64),
+        ("exec $M -bi -oA/etc/smtputils/config.toml", 77),
+    ] {
+        let before = system.0.queued().len();
+        let output = system.run(&format!("E={evil}; {line}"), MESSAGE);
+        assert_eq!(status(&output), expected, "{line}: {}", stderr(&output));
+        let added = system.0.queued().len() - before;
+        assert_eq!(added, usize::from(expected == 0), "{line}");
+    }
+    assert!(!std::path::Path::new(evil).exists());
+    for message in system.0.queued() {
+        assert!(message.fields("Bcc").is_empty(), "{}", message.header());
+    }
+}
+
+/// S5: what is in the spool is nobody's to read, change, add or take away.
+#[test]
+fn s5_the_spool_is_closed_to_users() {
+    let Some(system) = System::new() else { return };
+    assert_silent(&system.run("exec $M -odq -t", MESSAGE), 0);
+    let id = system.0.queued()[0].head.id;
+    for line in [
+        "ls $S",
+        "ls $S/new",
+        "cat $S/new/$I*",
+        "echo x >$S/new/0AAAAAAA,S=1",
+        "echo x >>$S/flush",
+        "cat $S/run.lock",
+        "ln -s /etc/passwd $S/new/x",
+        "ln /etc/smtputils/config.toml $S/new/x",
+        "rm -f $S/new/$I* && false",
+        "mv $S/new $S/old",
+        "mkdir $S/x",
+        "chmod 777 $S",
+    ] {
+        let line = format!("S=$HOME/spool; I={id}; {line}");
+        assert_ne!(status(&system.run(&line, "")), 0, "{line}");
+    }
+    assert_eq!(system.0.queued().len(), 1);
+}

@@ -228,3 +228,52 @@ fn without_a_result_all_is_queued() {
         ["a@d.example", "b@d.example"]
     );
 }
+
+/// An account by its name: its server now, its sender in the queue.
+#[test]
+fn an_account_by_name() {
+    let site = site();
+    site.sandbox.configure(&format!(
+        "[account.work]\nserver = \"{}\"\nfrom = [\"me@work.example\", \"*@other.example\"]\n\
+         [account.bare]\nserver = \"{}\"",
+        site.url, site.url
+    ));
+    let send = |args: &[&str]| site.sandbox.run("smtp-send", args, MESSAGE);
+    let output = send(&["--now", "--account", "work", "b@far.example"]);
+    assert_eq!((stderr(&output), status(&output)), (String::new(), 0));
+    let heard = site.server.heard();
+    let mail = "MAIL FROM:<me@work.example>";
+    assert!(heard.iter().any(|l| l.starts_with(mail)), "{heard:?}");
+    let queue = |name: &str, more: &[&str]| {
+        let args = [&["--queue-only", "--account", name], more].concat();
+        send(&args)
+    };
+    assert_silent(&queue("work", &["b@far.example"]), 0);
+    assert_eq!(site.sandbox.queued()[0].sender(), "<me@work.example>");
+    // The queue would not know that it was meant.
+    assert_refused(&queue("bare", &["b@far.example"]), 64, "--account bare");
+    let other = ["-f", "me@home.example", "b@far.example"];
+    assert_refused(&queue("work", &other), 64, "me@home.example");
+    assert_refused(&send(&["--now", "--account", "none", "b"]), 78, "none");
+}
+
+/// A password file that others can read is not used, and nothing is sent.
+#[test]
+fn a_password_is_private() {
+    let site = site();
+    let file = site.sandbox.path("password");
+    std::fs::write(&file, "secret\n").unwrap();
+    let args = [
+        "--user",
+        "me",
+        "--password-file",
+        file.to_str().unwrap(),
+        "b@far.example",
+    ];
+    let output = site.send(&args);
+    assert_eq!(status(&output), 75);
+    assert!(!stderr(&output).contains("secret"), "{}", stderr(&output));
+    assert!(site.server.mails().is_empty());
+    let run = |args: &[&str]| site.sandbox.run("smtp-send", args, MESSAGE);
+    assert_refused(&run(&["--user", "me", "b@far.example"]), 64, "--server");
+}

@@ -8,7 +8,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd); top=$(cd "$here/../.." && pwd)
 BUILD=$(cd "$1" && pwd) || exit 66; shift
 SMOKE='smtp-source smtp-sink swaks bsd-mailx openssl python cron'
-ALL="$SMOKE smtp-send mutt maildir-readers s-nail git-send-email php aiosmtpd postfix mda"
+ALL="$SMOKE smtp-send mutt maildir-readers s-nail git-send-email php mailutils perl ruby nodemailer aiosmtpd postfix mda"
 case ${1:-all} in smoke) cases=$SMOKE ;; all) cases=$ALL ;; *) cases=$* ;; esac
 
 # python3 by its path: what the search path of root has may be closed to others.
@@ -18,6 +18,15 @@ PEERS=${SMTPUTILS_PEERS:-${TMPDIR:-/tmp}/smtputils-peers-$(id -u)}
 packages='postfix swaks libnet-ssleay-perl bsd-mailx'
 [ "$cases" = "$SMOKE" ] || packages="$packages mutt mblaze s-nail git-email libmailtools-perl php-cli python3-aiosmtpd procmail maildrop"
 "$top/scripts/unpack.sh" "$PEERS" $packages || exit 69
+# Languages and mail programs of one case each.
+for case in $cases; do
+    case $case in
+    mailutils) "$top/scripts/unpack.sh" "$PEERS" mailutils ;;
+    perl) "$top/scripts/unpack.sh" "$PEERS" libmime-lite-perl libemail-sender-perl libmailtools-perl ;;
+    ruby) "$top/scripts/unpack.sh" "$PEERS" ruby ruby-mail ;;
+    nodemailer) "$top/scripts/need.sh" 'run nodemailer' node=nodejs && "$top/scripts/unpack.sh" "$PEERS" node-nodemailer ;;
+    esac || exit 69
+done
 . "$PEERS/env"
 
 base=$(mktemp -d "${TMPDIR:-/tmp}/smtputils-interop.XXXXXX"); chmod 755 "$base"

@@ -180,3 +180,22 @@ fn an_ending_just_written_is_found_whole() {
     assert!(f.spool.just_ended(many.id).unwrap().is_empty());
     assert!(f.spool.just_ended(first.id).unwrap().is_empty());
 }
+
+/// Of many who submit at once one starts a runner; the right goes with the last
+/// descriptor.
+#[test]
+fn one_starts_a_runner() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spool");
+    let spool = Spool::open_or_create(&path, None).unwrap();
+    let other = Spool::open(&path).unwrap();
+    let Start::Free(Some(lock)) = spool.begin_start() else {
+        panic!("nobody is starting one");
+    };
+    assert!(matches!(other.begin_start(), Start::UnderWay));
+    let inherited = lock.try_clone().unwrap();
+    drop(lock);
+    assert!(matches!(spool.begin_start(), Start::UnderWay));
+    drop(inherited);
+    assert!(matches!(other.begin_start(), Start::Free(Some(_))));
+}
