@@ -7,10 +7,10 @@ use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 mod users;
 
@@ -289,15 +289,41 @@ fn empty_signal_set() -> libc::sigset_t {
 }
 
 fn close_inherited() {
-    // SAFETY: start runs before any file is opened, so no descriptor over 2
-    // belongs to an owner in this program.
-    if unsafe { libc::close_range(3, libc::c_uint::MAX, 0) } == 0 {
+    close_from(3);
+}
+
+fn close_from(first: libc::c_uint) {
+    // SAFETY: the callers run before any file is opened, so no descriptor from
+    // `first` on belongs to an owner in this program.
+    if unsafe { libc::close_range(first, libc::c_uint::MAX, 0) } == 0 {
         return;
     }
-    for fd in 3..1024 {
+    for fd in first..1024 {
         // SAFETY: as above.
-        unsafe { libc::close(fd) };
+        unsafe { libc::close(fd as libc::c_int) };
     }
+}
+
+/// Takes the descriptors from 3 on that a service manager handed over, closed
+/// for programs that we start; the others above 2 are closed. Once a process,
+/// before any file is opened; later calls give none.
+pub fn take_descriptors(count: u32) -> io::Result<Vec<OwnedFd>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Ok(Vec::new());
+    }
+    let end = count.min(1024) + 3;
+    close_from(end);
+    let mut taken = Vec::new();
+    for fd in 3..end as libc::c_int {
+        // SAFETY: fcntl takes numbers alone. Nothing in this program owns the
+        // descriptor, and TAKEN says that it gets one owner only.
+        unsafe {
+            check(libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC))?;
+            taken.push(OwnedFd::from_raw_fd(fd));
+        }
+    }
+    Ok(taken)
 }
 
 fn give_up_privilege() {
@@ -553,6 +579,52 @@ fn ignored_signals() -> libc::sigset_t {
         libc::sigaddset(&mut set, libc::SIGXFSZ);
     }
     set
+}
+
+/// From now on these signals are not delivered but read by [`next_signal`]. The
+/// descriptor never blocks. For single-threaded programs.
+pub fn take_signals(signals: &[i32]) -> io::Result<OwnedFd> {
+    let mut set = empty_signal_set();
+    // SAFETY: set is initialised; sigaddset refuses numbers that are none, and
+    // the result of signalfd is a new descriptor or -1.
+    unsafe {
+        for signal in signals {
+            check(libc::sigaddset(&mut set, *signal))?;
+        }
+        check(libc::sigprocmask(
+            libc::SIG_BLOCK,
+            &set,
+            std::ptr::null_mut(),
+        ))?;
+        let fd = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        match fd {
+            0.. => Ok(OwnedFd::from_raw_fd(fd)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// The next signal that came, by its number.
+pub fn next_signal(from: BorrowedFd<'_>) -> io::Result<Option<i32>> {
+    let mut about = [0; size_of::<libc::signalfd_siginfo>()];
+    match rustix::io::read(from, &mut about) {
+        Ok(n) if n == about.len() => {
+            // The number stands first (signalfd(2)).
+            let number = about.first_chunk().map(|raw| u32::from_ne_bytes(*raw));
+            Ok(number.and_then(|n| i32::try_from(n).ok()))
+        }
+        Ok(_) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Signals are delivered again: for a child of a process that took them.
+pub fn clear_signals() {
+    let none = empty_signal_set();
+    // SAFETY: the set is initialised; only this thread's mask changes.
+    unsafe {
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+    }
 }
 
 /// Which side of a [`fork`] this is.

@@ -22,6 +22,9 @@ _smtp__queue() {
             smtp__queue,cat)
                 cmd="smtp__queue__subcmd__cat"
                 ;;
+            smtp__queue,check)
+                cmd="smtp__queue__subcmd__check"
+                ;;
             smtp__queue,config)
                 cmd="smtp__queue__subcmd__config"
                 ;;
@@ -34,17 +37,29 @@ _smtp__queue() {
             smtp__queue,explain)
                 cmd="smtp__queue__subcmd__explain"
                 ;;
+            smtp__queue,export)
+                cmd="smtp__queue__subcmd__export"
+                ;;
             smtp__queue,hold)
                 cmd="smtp__queue__subcmd__hold"
                 ;;
+            smtp__queue,import)
+                cmd="smtp__queue__subcmd__import"
+                ;;
             smtp__queue,list)
                 cmd="smtp__queue__subcmd__list"
+                ;;
+            smtp__queue,metrics)
+                cmd="smtp__queue__subcmd__metrics"
                 ;;
             smtp__queue,release)
                 cmd="smtp__queue__subcmd__release"
                 ;;
             smtp__queue,remove)
                 cmd="smtp__queue__subcmd__remove"
+                ;;
+            smtp__queue,report)
+                cmd="smtp__queue__subcmd__report"
                 ;;
             smtp__queue,reroute)
                 cmd="smtp__queue__subcmd__reroute"
@@ -77,7 +92,7 @@ _smtp__queue() {
 
     case "${cmd}" in
         smtp__queue)
-            opts="-h -V --config --spool --no-progress --help --version list show cat explain stats run deliver hold release retry remove restore bounce expire reroute route setup config"
+            opts="-h -V --config --spool --no-progress --help --version list show cat explain stats run deliver hold release retry remove restore bounce expire reroute export import check metrics report route setup config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -158,6 +173,28 @@ _smtp__queue() {
             ;;
         smtp__subcmd__queue__subcmd__cat)
             opts="-h --envelope --config --spool --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__subcmd__queue__subcmd__check)
+            opts="-h --repair --deep --json --config --spool --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -330,6 +367,56 @@ _smtp__queue() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        smtp__subcmd__queue__subcmd__export)
+            opts="-h --sender --recipient --domain --reason --age --size --state --bsmtp --config --spool --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sender)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --age)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -W "new deferred held failed removed" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         smtp__subcmd__queue__subcmd__hold)
             opts="-h --sender --recipient --domain --reason --age --size --state --json --dry-run --config --spool --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -365,6 +452,28 @@ _smtp__queue() {
                     COMPREPLY=($(compgen -W "new deferred held failed removed" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__subcmd__queue__subcmd__import)
+            opts="-h --json --queue-only --config --spool --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -423,6 +532,28 @@ _smtp__queue() {
                     COMPREPLY=($(compgen -W "new deferred held failed removed" -- "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__subcmd__queue__subcmd__metrics)
+            opts="-h --config --spool --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -521,6 +652,32 @@ _smtp__queue() {
                     ;;
                 --state)
                     COMPREPLY=($(compgen -W "new deferred held failed removed" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        smtp__subcmd__queue__subcmd__report)
+            opts="-h --since --text --json --html --config --spool --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)

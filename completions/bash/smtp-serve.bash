@@ -23,13 +23,17 @@ _smtp__serve() {
 
     case "${cmd}" in
         smtp__serve)
-            opts="-h -V --listen --stdin --relay-from --hostname --tls-certificate --tls-key --spool --config --help --version"
+            opts="-h -V --listen --stdin --role --relay-from --hostname --tls-certificate --tls-key --spool --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --role)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

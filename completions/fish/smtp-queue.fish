@@ -44,6 +44,11 @@ complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "restore" -d '
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "bounce" -d 'Return messages to their senders'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "expire" -d 'Give messages up as if their time were over'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "reroute" -d 'Give messages another route'
+complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "export" -d 'Write messages to standard output, for import or as batch SMTP'
+complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "import" -d 'Queue messages from standard input'
+complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "check" -d 'Look for what is wrong in the spool'
+complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "metrics" -d 'Print figures for Prometheus'
+complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "report" -d 'Report what became of the mail of a time'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "route" -d 'Tell where mail to an address would go, sending nothing'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "setup" -d 'Make the spool, or put owners and modes of one that is there right'
 complete -c smtp-queue -n "__fish_smtp_queue_needs_command" -f -a "config" -d 'Print the configuration in force and where each value came from'
@@ -262,6 +267,47 @@ complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand reroute" -l dry-ru
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand reroute" -l undo -d 'By the configuration again'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand reroute" -l no-progress -d 'No progress bar on long work'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand reroute" -s h -l help -d 'Print help'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l sender -d 'Only messages whose sender holds this text' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l recipient -d 'Only messages with a recipient that holds this text' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l domain -d 'Only messages with a recipient in this domain (.DOMAIN: below it)' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l reason -d 'Only messages whose last failure holds this text' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l age -d 'Only messages at least this old, like 2h (-2h: younger)' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l size -d 'Only messages at least this large, like 10K (-10K: smaller)' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l state -d 'Only messages in this state: new, deferred, held, failed' -r -f -a "new\t''
+deferred\t''
+held\t''
+failed\t''
+removed\t''"
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l config -d 'Configuration file instead of the usual ones' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l bsmtp -d 'As batch SMTP (RFC 2442) instead of the spool\'s form'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -l no-progress -d 'No progress bar on long work'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand export" -s h -l help -d 'Print help'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand import" -l config -d 'Configuration file instead of the usual ones' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand import" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand import" -l json -d 'One JSON object a message'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand import" -l queue-only -d 'Only queue; nothing is tried at once'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand import" -l no-progress -d 'No progress bar on long work'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand import" -s h -l help -d 'Print help'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand check" -l config -d 'Configuration file instead of the usual ones' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand check" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand check" -l repair -d 'Put right what can be'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand check" -l deep -d 'Read whole messages and compare their checksums'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand check" -l json -d 'One JSON object a finding'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand check" -l no-progress -d 'No progress bar on long work'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand check" -s h -l help -d 'Print help'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand metrics" -l config -d 'Configuration file instead of the usual ones' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand metrics" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand metrics" -l no-progress -d 'No progress bar on long work'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand metrics" -s h -l help -d 'Print help'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand report" -l since -d 'From then on: an age like 7d, or a time like 2026-11-01T00:00:00Z' -r
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand report" -l config -d 'Configuration file instead of the usual ones' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand report" -l spool -d 'Spool directory' -r -F
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand report" -l text -d 'As text (the default)'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand report" -l json -d 'As one JSON object'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand report" -l html -d 'As a page with charts, for a browser or as mail'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand report" -l no-progress -d 'No progress bar on long work'
+complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand report" -s h -l help -d 'Print help'
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l config -d 'Configuration file instead of the usual ones' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l spool -d 'Spool directory' -r -F
 complete -c smtp-queue -n "__fish_smtp_queue_using_subcommand route" -l json -d 'One JSON object for each place the mail would go to'

@@ -1,4 +1,5 @@
 complete -c smtp-serve -l listen -d 'Listen here: HOST:PORT, ROLE://HOST:PORT or ROLE:/PATH; may be repeated' -r
+complete -c smtp-serve -l role -d 'What an inherited socket is for; else its name or port says it' -r
 complete -c smtp-serve -l relay-from -d 'Networks that may send to anybody' -r
 complete -c smtp-serve -l hostname -d 'Name in the greeting' -r
 complete -c smtp-serve -l tls-certificate -d 'Certificate chain, PEM' -r -F

@@ -1,5 +1,5 @@
 use smtputils::cli;
 
 fn main() -> std::process::ExitCode {
-    cli::run("smtp-serve", cli::Inherited::Close, cli::serve::run)
+    cli::run("smtp-serve", cli::Inherited::Keep, cli::serve::run)
 }

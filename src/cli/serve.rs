@@ -1,5 +1,8 @@
 //! `smtp-serve`: from the command line to a running server.
 
+mod network;
+mod stdin;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,19 +14,19 @@ use super::drain::Runner;
 use super::{Done, Stop};
 use crate::class::Class;
 use crate::config::{Config, Overrides};
-use crate::net::stdio;
 use crate::net::tls::Acceptor;
+use crate::serve::identity::Identity;
 use crate::serve::intake::Committed;
-use crate::serve::listen::{Endpoint, ListenError, Listener};
-use crate::serve::{identity, local, service};
+use crate::serve::listen::{self, Endpoint, Inherited, ListenError, Options};
 use crate::smtp::addr::{AddrError, Domain};
+use crate::smtp::server::Role;
 use crate::spool::Spool;
 use crate::{log, sys};
 
 const TOOL: &str = "smtp-serve";
 
 /// Takes mail by SMTP and puts it into the spool.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = TOOL, version, disable_help_subcommand = true)]
 pub struct Args {
     /// Listen here: HOST:PORT, ROLE://HOST:PORT or ROLE:/PATH; may be repeated
@@ -32,6 +35,9 @@ pub struct Args {
     /// Serve one session on standard input and output
     #[arg(long, conflicts_with = "listen")]
     stdin: bool,
+    /// What an inherited socket is for; else its name or port says it
+    #[arg(long, value_name = "ROLE", value_parser = role)]
+    role: Option<(Role, bool)>,
     /// Networks that may send to anybody
     #[arg(long, value_name = "NETWORK")]
     relay_from: Vec<String>,
@@ -52,139 +58,95 @@ pub struct Args {
     config: Option<PathBuf>,
 }
 
-/// What will be done; nothing has happened yet.
-#[derive(Debug)]
-struct Plan {
-    config: Config,
-    config_file: Option<PathBuf>,
-    /// Empty: one session on standard input.
-    endpoints: Vec<Endpoint>,
+fn role(word: &str) -> Result<(Role, bool), String> {
+    listen::role(word)
+        .ok_or_else(|| "roles are mx, submission, submissions, smtps and lmtp".to_owned())
 }
 
 /// The program.
 pub fn run(args: Vec<OsString>) -> Done {
-    let plan = plan(super::parse::<Args>(TOOL, args)?)?;
-    log::open(plan.config.log, TOOL);
-    if plan.endpoints.is_empty() {
-        serve_stdin(&plan)
-    } else {
-        serve_network(&plan)
+    // Before any other descriptor is opened.
+    let inherited = listen::inherited();
+    let args = super::parse::<Args>(TOOL, args)?;
+    let config = configuration(&args)?;
+    log::open(config.log, TOOL);
+    match inherited.map_err(|e| Stop::new(Class::OsErr, format!("inherited sockets: {e}")))? {
+        Inherited::Connection(socket, word) => {
+            stdin::serve_socket(&args, &config, socket, word.as_deref())
+        }
+        Inherited::Listeners(sockets) if sockets.is_empty() && args.stdin => {
+            stdin::serve(&args, &config)
+        }
+        Inherited::Listeners(sockets) => network::serve(args, config, sockets),
     }
 }
 
-fn plan(args: Args) -> Result<Plan, Stop> {
+/// The files, and the command line over them.
+fn configuration(args: &Args) -> Result<Config, Stop> {
     let over = Overrides {
         config: args.config.clone(),
-        spool: args.spool,
+        spool: args.spool.clone(),
         privileged: sys::is_privileged(),
     };
     let mut config = Config::load(&over)?;
-    if let Some(hostname) = args.hostname {
+    if let Some(hostname) = &args.hostname {
         let wrong = |e: AddrError| Stop::from(e).about(&format!("--hostname {hostname}"));
-        match Domain::parse(&hostname).map_err(wrong)? {
+        match Domain::parse(hostname).map_err(wrong)? {
             Domain::Name(name) => config.hostname = name,
             _ => return Err(Stop::usage("--hostname: a name, not an address")),
         }
     }
-    for text in args.relay_from {
+    for text in &args.relay_from {
         let network = text.parse();
         let wrong = |e| Stop::usage(format!("--relay-from {text}: {e}"));
         config.serve.relay_from.push(network.map_err(wrong)?);
     }
-    config.tls.certificate = args.tls_certificate.or(config.tls.certificate);
-    config.tls.key = args.tls_key.or(config.tls.key);
-    let endpoints = match (args.stdin, args.listen.as_slice()) {
-        (true, _) => Vec::new(),
-        (false, []) => endpoints(&config.serve.listen)
-            .map_err(|e| Stop::new(Class::Config, format!("serve.listen: {e}")))?,
-        (false, places) => endpoints(places)?,
-    };
-    if endpoints.is_empty() && !args.stdin {
-        return Err(Stop::usage(
-            "nothing to listen on: give --listen HOST:PORT, or --stdin",
-        ));
-    }
-    let has_tls = config.tls.certificate.is_some();
-    if has_tls != config.tls.key.is_some() {
+    config.tls.certificate = args.tls_certificate.clone().or(config.tls.certificate);
+    config.tls.key = args.tls_key.clone().or(config.tls.key);
+    if config.tls.certificate.is_some() != config.tls.key.is_some() {
         return Err(Stop::new(
             Class::Config,
             "tls.certificate and tls.key come together",
         ));
     }
-    if !has_tls && endpoints.iter().any(|e| e.implicit_tls) {
-        return Err(Stop::new(
-            Class::Config,
-            "TLS from the first octet needs tls.certificate and tls.key",
-        ));
-    }
-    Ok(Plan {
-        config,
-        config_file: args.config,
-        endpoints,
-    })
+    Ok(config)
 }
 
-fn endpoints(places: &[String]) -> Result<Vec<Endpoint>, ListenError> {
-    places.iter().map(|text| text.parse()).collect()
-}
-
-fn serve_network(plan: &Plan) -> Done {
-    let mut listeners = Vec::new();
-    for endpoint in &plan.endpoints {
-        listeners.extend(endpoint.bind()?);
-    }
-    let acceptor = acceptor(&plan.config)?;
-    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
-    tell(&listeners)?;
-    let stopped = service::run(&plan.config, desk, listeners, acceptor);
-    stopped.map_err(|e| Stop::new(Class::OsErr, format!("cannot serve: {e}")))
-}
-
-/// A socket from inetd is a stranger's; a pipe is a program's of this host.
-fn serve_stdin(plan: &Plan) -> Done {
-    let socket = stdio::internet_socket();
-    let acceptor = match socket {
-        Some(_) => acceptor(&plan.config)?,
-        None => None,
+/// Where to listen: by the command line, else by the configuration.
+fn endpoints(args: &Args, config: &Config) -> Result<Vec<Endpoint>, Stop> {
+    let read = |places: &[String]| -> Result<Vec<Endpoint>, ListenError> {
+        places.iter().map(|text| text.parse()).collect()
     };
-    let desk = local::desk(&plan.config, open_spool(plan)?, committed(plan));
-    match socket {
-        None => Ok(local::run_server(&plan.config, &desk)?),
-        Some(socket) => service::run_one(&plan.config, desk, socket, acceptor)
-            .map_err(|e| Stop::new(Class::OsErr, format!("cannot serve: {e}"))),
+    match args.listen.as_slice() {
+        [] => read(&config.serve.listen)
+            .map_err(|e| Stop::new(Class::Config, format!("serve.listen: {e}"))),
+        places => Ok(read(places)?),
     }
 }
 
-fn acceptor(config: &Config) -> Result<Option<Acceptor>, Stop> {
-    match (&config.tls.certificate, &config.tls.key) {
-        (Some(certificate), Some(key)) => Ok(Some(Acceptor::from_files(certificate, key)?)),
-        _ => Ok(None),
+/// A listener's own certificate, or the server's.
+fn acceptor(config: &Config, own: &Options) -> Result<Option<Acceptor>, Stop> {
+    let own = own.certificate.as_ref().zip(own.key.as_ref());
+    let shared = config.tls.certificate.as_ref().zip(config.tls.key.as_ref());
+    match own.or(shared) {
+        Some((certificate, key)) => Ok(Some(Acceptor::from_files(certificate, key)?)),
+        None => Ok(None),
     }
 }
 
-/// Root ends here: what comes after reads what strangers wrote.
-fn open_spool(plan: &Plan) -> Result<Spool, Stop> {
-    identity::leave_root(&plan.config.spool, &plan.config.service_user)?;
-    Ok(Spool::open_or_create(&plan.config.spool, None)?)
-}
-
-/// Scripts and tests wait for these lines; with port 0 they tell the port.
-fn tell(listeners: &[Listener]) -> Done {
-    let mut lines = String::new();
-    for listener in listeners {
-        lines.push_str(&format!("listening {listener}\n"));
-        log::listening(listener);
+/// For a session that has no parent: root ends here, for what comes after reads
+/// what strangers wrote.
+fn own_spool(config: &Config) -> Result<Spool, Stop> {
+    if let Some(identity) = Identity::of(&config.spool, &config.service_user)? {
+        identity.assume()?;
     }
-    let mut out = std::io::stdout();
-    out.write_all(lines.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|e| Stop::new(Class::Io, format!("standard output: {e}")))
+    Ok(Spool::open_or_create(&config.spool, None)?)
 }
 
 /// After a commit somebody must deliver. Drains that have ended are reaped
 /// when the next is asked for.
-fn committed(plan: &Plan) -> Committed {
-    let runner = Runner::new(&plan.config.spool, plan.config_file.as_deref());
+fn committed(args: &Args, config: &Config) -> Committed {
+    let runner = Runner::new(&config.spool, args.config.as_deref());
     let drains = Mutex::new(Vec::new());
     Box::new(move |spool| {
         let mut drains = drains.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,4 +159,12 @@ fn has_ended(pid: u32) -> bool {
     use rustix::process::{Pid, WaitOptions, waitpid};
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_none_or(|pid| !matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(None)))
+}
+
+/// Scripts and tests wait for what is written here.
+fn tell(lines: &str) -> Done {
+    let mut out = std::io::stdout();
+    out.write_all(lines.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|e| Stop::new(Class::Io, format!("standard output: {e}")))
 }

@@ -12,7 +12,7 @@ use super::hop::{self, Hop, Local, Remote};
 use super::job::{Job, lock};
 use super::pool::Slot;
 use super::remote::{self, Stop};
-use super::{Home, local, notice, result};
+use super::{Home, local, metrics, notice, result};
 use crate::log;
 use crate::route::table::Table;
 use crate::smtp::addr::Mailbox;
@@ -195,6 +195,7 @@ impl<'s> Job<'_, 's> {
         }
         let mut progress = lock(&self.progress);
         for attempt in &attempts {
+            metrics::count(attempt, self.head.envelope.origin.time);
             match attempt.result {
                 Outcome::Delivered => log::sent(&self.in_log(attempt)),
                 Outcome::Failed => log::bounced(&self.in_log(attempt)),

@@ -23,6 +23,7 @@ mod job;
 mod line;
 mod local;
 mod login;
+pub mod metrics;
 mod notice;
 mod now;
 mod parent;
@@ -309,6 +310,10 @@ fn run_here(
     let runtime = runtime()?;
     let once = matches!(mode, Mode::Pass { .. } | Mode::Only(_));
     let (stop, stopped) = watch::channel(false);
+    if mode == Mode::Watch {
+        let _inside = runtime.enter();
+        metrics::listen(&config.queue.metrics, spool.path());
+    }
     let mut engine = Engine::new(config, runtime.handle().clone(), stopped, parent);
     engine.talk.trace = trace;
     let board = board::Board::default();

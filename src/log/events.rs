@@ -27,16 +27,28 @@ pub fn listening(listener: &dyn Display) {
     table::LISTENING.tell([Some(listener)]);
 }
 
-/// A client's session began.
-pub fn connected(client: &dyn Display, listener: &dyn Display) {
-    table::CONNECTED.tell([Some(client), Some(listener)]);
+/// The kernel would not take from the server's worker what it does not need.
+pub fn not_confined(error: &dyn Display) {
+    table::NOT_CONFINED.tell([Some(error)]);
+}
+
+/// A worker of the server died, or could not begin.
+pub fn worker_ended(pid: &dyn Display, error: &dyn Display) {
+    table::WORKER_ENDED.tell([Some(pid), Some(error)]);
 }
 
 /// A session is over: how many messages it brought, how long it was, and why it
 /// ended where not by QUIT.
-pub fn disconnected(client: &dyn Display, messages: u64, lasted: Duration, error: Option<&str>) {
+pub fn disconnected(
+    client: &dyn Display,
+    listener: &dyn Display,
+    messages: u64,
+    lasted: Duration,
+    error: Option<&str>,
+) {
     table::DISCONNECTED.tell([
         Some(client),
+        Some(listener),
         Some(&messages),
         Some(&duration_text(lasted)),
         maybe(&error),

@@ -55,8 +55,7 @@ macro_rules! events {
 
 events! {
     LISTENING Info "listening" ["listener"]
-    CONNECTED Info "connected" ["client" "listener"]
-    DISCONNECTED Info "disconnected" ["client" "messages" "lasted" "error"]
+    DISCONNECTED Info "disconnected" ["client" "listener" "messages" "lasted" "error"]
     RECEIVED Info "received" ["id" "client" "from" "recipients" "size" "tls"]
     QUEUED Info "queued" ["id" "uid" "from" "recipients" "size"]
     DISCARDED Info "discarded" ["uid" "from" "recipients"]
@@ -75,6 +74,7 @@ events! {
     RUNNER_STARTED Info "runner-started" ["mode" "spool"]
     RUNNER_STOPPED Info "runner-stopped" ["mode" "delivered" "deferred" "failed"]
 
+    NOT_CONFINED Warning "not-confined" ["error"]
     FILTERED Warning "filtered" ["id" "result" "words"]
     REFUSED Warning "refused" ["client" "from" "to" "reply"]
     DEFERRED Warning "deferred"
@@ -99,6 +99,7 @@ events! {
     UNATTENDED Error "unattended" ["spool" "error"]
     WAKE_FAILED Error "wake-failed" ["spool" "error"]
     RUN_FAILED Error "run-failed" ["mode" "error"]
+    WORKER_ENDED Error "worker-ended" ["pid" "error"]
     PARENT_ERROR Error "parent-error" ["error"]
     SWEEP_FAILED Error "sweep-failed" ["error"]
     CONFIG_ERROR Error "config-error" ["error"]

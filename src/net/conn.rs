@@ -252,6 +252,17 @@ impl Conn {
         poll_fn(|cx| Pin::new(&mut *self).poll_flush(cx)).await
     }
 
+    /// Writes what there is room for now, waiting for nothing; how much that was.
+    /// Inside TLS nothing. What fails here fails again in [`Conn::write_all`].
+    pub fn try_write(&self, octets: &[u8]) -> usize {
+        let wrote = match &self.stream {
+            Stream::Plain(tcp) => tcp.try_write(octets),
+            Stream::Unix(unix) => unix.try_write(octets),
+            _ => Ok(0),
+        };
+        wrote.unwrap_or(0)
+    }
+
     /// Writes part of `output`, or reads into `input`, whichever can be done
     /// first; reading goes first where both can. For a sender that must not
     /// stop reading replies while it streams. `output` must not be empty.
@@ -269,16 +280,6 @@ impl Conn {
         .await
     }
 
-    /// Says a few words if there is room for them now, waiting for nothing: for
-    /// a peer that is not served. Only in clear.
-    pub fn try_say(&self, words: &[u8]) {
-        let _ = match &self.stream {
-            Stream::Plain(tcp) => tcp.try_write(words),
-            Stream::Unix(unix) => unix.try_write(words),
-            _ => Ok(0),
-        };
-    }
-
     /// Says goodbye (close_notify where TLS is on) and ends the sending half,
     /// waiting for nothing but room in the socket.
     pub async fn close(mut self) {
@@ -290,7 +291,12 @@ impl Conn {
         poll_fn(|cx| Pin::new(&mut *self).poll_shutdown(cx)).await
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>, input: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+    /// As [`Conn::fill`], for futures made by hand.
+    pub fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
         let mut space = [MaybeUninit::<u8>::uninit(); READ];
         let mut buf = ReadBuf::uninit(&mut space);
         ready!(Pin::new(self).poll_read(cx, &mut buf))?;

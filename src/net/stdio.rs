@@ -31,6 +31,12 @@ pub trait Handler {
     /// The transaction is over without a message.
     fn discard(&mut self);
 
+    /// Does the answer wait for the disk, the user database, another program or
+    /// a host? A driver of many sessions has a thread apart answer it then.
+    fn may_block(&self, _question: &Ask<'_>) -> bool {
+        true
+    }
+
     /// Nobody is told who exists here (R3): the machine says 252.
     fn vrfy(&mut self, _who: &str) -> Answer {
         Answer::Yes

@@ -5,14 +5,15 @@
 use std::io::{self, Write};
 
 use super::filter::Filter;
-use crate::class::Classify;
+use crate::class::{Class, Classify};
 use crate::message::submit::{self, Facts};
 use crate::message::{header, trace};
 use crate::smtp::reply::Reply;
-use crate::spool::{Draft, Id, SpoolError};
+use crate::spool::{Draft, Envelope, Id, Spool, SpoolError};
 
-/// Octets kept in memory before they are written.
-pub const STORE: usize = 64 * 1024;
+/// Octets kept in memory before they are written: the whole of most messages,
+/// which are then a file in one go, and what a session that sends may cost.
+pub const STORE: usize = 32 * 1024;
 
 /// What a header may hold.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +38,34 @@ pub const LOCAL: HeaderLimits = HeaderLimits {
     hops: 100,
 };
 
+/// Where the octets go.
+#[derive(Debug)]
+enum Stage<'s> {
+    /// No file yet: a small message is one visit to the disk, at its end.
+    Planned(&'s Spool, Id, Box<Envelope>),
+    Draft(Box<Draft<'s>>),
+    /// Something went wrong: the rest is thrown away.
+    Failed(Reply),
+}
+
+impl<'s> Stage<'s> {
+    fn draft(&mut self) -> Result<&mut Draft<'s>, Reply> {
+        if let Stage::Planned(spool, id, envelope) = self {
+            let draft = spool.draft_as(*id, envelope).map_err(|e| refusal(&e))?;
+            *self = Stage::Draft(Box::new(draft));
+        }
+        match self {
+            Stage::Draft(draft) => Ok(draft),
+            Stage::Failed(reply) => Err(reply.clone()),
+            Stage::Planned(..) => Err(Reply::for_class(Class::Software, "no draft")),
+        }
+    }
+}
+
 /// One message coming in.
 #[derive(Debug)]
 pub struct Incoming<'s> {
-    /// `None` once something went wrong: the rest is thrown away.
-    draft: Result<Draft<'s>, Reply>,
+    stage: Stage<'s>,
     buffer: Vec<u8>,
     in_body: bool,
     /// The header's end is not looked for before so much is there: looking at
@@ -53,15 +77,18 @@ pub struct Incoming<'s> {
 }
 
 impl<'s> Incoming<'s> {
-    /// `trace`: our Received field. `completion`: fill in what is missing.
+    /// Touches no file. `trace`: our Received field. `completion`: fill in what
+    /// is missing.
     pub fn new(
-        draft: Draft<'s>,
+        spool: &'s Spool,
+        id: Id,
+        envelope: Envelope,
         trace: String,
         completion: Option<Facts>,
         limits: HeaderLimits,
     ) -> Incoming<'s> {
         Incoming {
-            draft: Ok(draft),
+            stage: Stage::Planned(spool, id, Box::new(envelope)),
             buffer: Vec::new(),
             in_body: false,
             look_at: STORE,
@@ -73,7 +100,7 @@ impl<'s> Incoming<'s> {
 
     /// Keeps a piece; true: [`Incoming::store`] is due.
     pub fn take(&mut self, octets: &[u8]) -> bool {
-        if self.draft.is_ok() {
+        if !matches!(self.stage, Stage::Failed(_)) {
             self.buffer.extend_from_slice(octets);
         }
         self.buffer.len() >= STORE
@@ -87,27 +114,33 @@ impl<'s> Incoming<'s> {
     /// Writes the rest, has it filtered, and makes the message durable.
     pub fn finish(mut self, filter: Option<&Filter>) -> Result<Id, Reply> {
         self.pass(true);
+        let draft = match self.stage {
+            Stage::Draft(draft) => *draft,
+            Stage::Failed(reply) => return Err(reply),
+            Stage::Planned(..) => return Err(Reply::for_class(Class::Software, "no draft")),
+        };
         let draft = match filter {
-            Some(filter) => filter.pass(self.draft?)?,
-            None => self.draft?,
+            Some(filter) => filter.pass(draft)?,
+            None => draft,
         };
         draft.commit().map_err(|e| refusal(&e))
     }
 
     fn pass(&mut self, is_all: bool) {
         if let Err(reply) = self.try_pass(is_all) {
-            self.draft = Err(reply);
+            self.stage = Stage::Failed(reply);
             self.buffer = Vec::new();
         }
     }
 
     fn try_pass(&mut self, is_all: bool) -> Result<(), Reply> {
-        let Ok(draft) = &mut self.draft else {
+        if matches!(self.stage, Stage::Failed(_)) {
             return Ok(());
-        };
+        }
         if self.in_body {
+            let draft = self.stage.draft()?;
             draft
-                .write_all(&self.buffer)
+                .write_through(&self.buffer)
                 .map_err(|e| write_refusal(&e))?;
             self.buffer.clear();
             return Ok(());
@@ -136,7 +169,13 @@ impl<'s> Incoming<'s> {
             }
             None => out.extend_from_slice(&self.buffer),
         }
-        draft.write_all(&out).map_err(|e| write_refusal(&e))?;
+        let draft = self.stage.draft()?;
+        // More to come: a large message keeps nothing back in the draft.
+        let written = match is_all {
+            true => draft.write_all(&out),
+            false => draft.write_through(&out),
+        };
+        written.map_err(|e| write_refusal(&e))?;
         self.buffer.clear();
         self.in_body = true;
         Ok(())

@@ -1,4 +1,4 @@
-//! Started as root, the server gives root up before it reads a stranger's first
+//! Started as root, a process gives root up before it reads a stranger's first
 //! octet: it becomes the owner of its spool.
 
 use std::fs;
@@ -39,28 +39,42 @@ impl Classify for IdentityError {
     }
 }
 
-/// Becomes the spool's owner, or `service_user` where there is no spool yet (it
-/// gets a system's). Does nothing unless started as root. To be called
-/// while there is one thread, after sockets and keys are open.
-pub fn leave_root(spool: &Path, service_user: &str) -> Result<(), IdentityError> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
+/// Whom a process that was started as root becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    uid: u32,
+    gid: u32,
+}
+
+impl Identity {
+    /// The spool's owner, or `service_user` where there is no spool yet (it
+    /// gets a system's). `None` unless started as root.
+    pub fn of(spool: &Path, service_user: &str) -> Result<Option<Identity>, IdentityError> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(None);
+        }
+        let (uid, gid) = match fs::metadata(spool) {
+            Ok(found) if found.uid() == 0 => {
+                return Err(IdentityError::RootsSpool(spool.to_owned()));
+            }
+            Ok(found) => owner(found.uid(), found.gid()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let user = sys::user_by_name(service_user)
+                    .filter(|user| user.uid != 0)
+                    .ok_or_else(|| IdentityError::NoUser(service_user.to_string()))?;
+                Spool::create_system(spool, user.uid, user.gid)?;
+                (user.uid, user.gid)
+            }
+            Err(e) => return Err(IdentityError::Spool(spool.to_owned(), e)),
+        };
+        Ok(Some(Identity { uid, gid }))
     }
-    let (uid, gid) = match fs::metadata(spool) {
-        Ok(found) if found.uid() == 0 => {
-            return Err(IdentityError::RootsSpool(spool.to_owned()));
-        }
-        Ok(found) => owner(found.uid(), found.gid()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let user = sys::user_by_name(service_user)
-                .filter(|user| user.uid != 0)
-                .ok_or_else(|| IdentityError::NoUser(service_user.to_string()))?;
-            Spool::create_system(spool, user.uid, user.gid)?;
-            (user.uid, user.gid)
-        }
-        Err(e) => return Err(IdentityError::Spool(spool.to_owned(), e)),
-    };
-    sys::become_user(uid, gid, &[]).map_err(|e| IdentityError::Become(uid, e))
+
+    /// For good. To be called while there is one thread, after sockets and keys
+    /// are open.
+    pub fn assume(&self) -> Result<(), IdentityError> {
+        sys::become_user(self.uid, self.gid, &[]).map_err(|e| IdentityError::Become(self.uid, e))
+    }
 }
 
 /// The owner's own group; an owner without an entry has the directory's.

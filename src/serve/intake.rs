@@ -2,7 +2,9 @@
 //! draft in the spool, a commit. Names no runtime: `sendmail -bs` links it.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -20,7 +22,7 @@ use crate::smtp::caps::Caps;
 use crate::smtp::data::Content;
 use crate::smtp::param::{MailParams, RcptParams};
 use crate::smtp::reply::Reply;
-use crate::smtp::server::{Answer, Hello, Role, Session, Settings, Transaction};
+use crate::smtp::server::{Answer, Ask, Hello, Role, Session, Settings, Transaction};
 use crate::spool::{Envelope, Id, Origin, Recipient, Spool};
 
 /// Unknown recipients of a session before it is sent away (R3).
@@ -37,6 +39,7 @@ pub struct Desk {
     pub origin: String,
     /// Free octets of the disk below which mail waits at the sender's.
     pub reserve: u64,
+    pub room: Room,
     /// A program that mail from the network passes through, and the most octets
     /// that it may write.
     pub filter: Option<(config::Filter, u64)>,
@@ -53,6 +56,31 @@ pub struct Caller {
     /// What the configuration rewrites for this sender; the error is for the
     /// log.
     pub rewrite: Box<Rewriting>,
+}
+
+/// What the disk has free, asked seldom: at thousands of messages a second the
+/// answer is needed more often than it changes much.
+#[derive(Debug, Default)]
+pub struct Room(Mutex<Option<(Instant, u64)>>);
+
+/// For so long an answer stands.
+const ROOM_STANDS: Duration = Duration::from_millis(100);
+
+impl Room {
+    /// Octets; no limit where the system does not tell.
+    fn free(&self, spool: &Path) -> u64 {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match *last {
+            Some((at, free)) if now.duration_since(at) < ROOM_STANDS => free,
+            _ => {
+                let disk = rustix::fs::statvfs(spool);
+                let free = disk.map_or(u64::MAX, |d| d.f_bavail.saturating_mul(d.f_frsize));
+                *last = Some((now, free));
+                free
+            }
+        }
+    }
 }
 
 /// What is made of a sender.
@@ -168,12 +196,8 @@ impl<'s> Intake<'s> {
                 .collect(),
             origin: self.origin(hello, tls.is_some(), now),
         };
-        let draft = self
-            .desk
-            .spool
-            .draft(&envelope)
-            .map_err(|e| content::refusal(&e))?;
-        let id = draft.id();
+        let spool = &self.desk.spool;
+        let id = spool.new_id().map_err(|e| content::refusal(&e))?;
         let only = match envelope.recipients.as_slice() {
             [one] => Some(&one.address),
             _ => None,
@@ -207,7 +231,8 @@ impl<'s> Intake<'s> {
             original,
             ..self.facts(caller, &envelope.sender, id.as_str(), now)
         });
-        Ok(Incoming::new(draft, field, facts, self.limits()))
+        let limits = self.limits();
+        Ok(Incoming::new(spool, id, envelope, field, facts, limits))
     }
 
     /// What the configuration makes of a local caller's message.
@@ -318,10 +343,7 @@ impl<'s> Intake<'s> {
 
     /// Less room than the reserve and what the client announces.
     fn is_disk_full(&self, announced: u64) -> bool {
-        let Ok(disk) = rustix::fs::statvfs(self.desk.spool.path()) else {
-            return false;
-        };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free = self.desk.room.free(self.desk.spool.path());
         free < self.desk.reserve.saturating_add(announced)
     }
 }
@@ -400,6 +422,14 @@ impl Handler for Intake<'_> {
 
     fn discard(&mut self) {
         self.incoming = None;
+    }
+
+    fn may_block(&self, question: &Ask<'_>) -> bool {
+        match question {
+            Ask::Mail(..) | Ask::Data => false,
+            Ask::Rcpt(path, _) => self.desk.policy.asks_users(&self.client, path),
+            _ => true,
+        }
     }
 
     fn vrfy(&mut self, who: &str) -> Answer {

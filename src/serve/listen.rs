@@ -94,6 +94,16 @@ pub enum Socket {
     Unix(UnixListener),
 }
 
+impl Socket {
+    /// The same socket once more.
+    pub fn try_clone(&self) -> io::Result<Socket> {
+        Ok(match self {
+            Socket::Tcp(socket) => Socket::Tcp(socket.try_clone()?),
+            Socket::Unix(socket) => Socket::Unix(socket.try_clone()?),
+        })
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     #[error(
@@ -110,7 +120,7 @@ pub enum ListenError {
 /// What a person can do about it; empty where that is not known.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "; stop who listens there, or choose another place",
+        io::ErrorKind::AddrInUse => "; stop who listens there, or choose another port or path",
         io::ErrorKind::AddrNotAvailable => "; choose an address of this host",
         io::ErrorKind::PermissionDenied => "; ports under 1024 are root's to open",
         _ => "",
@@ -228,6 +238,20 @@ impl Endpoint {
         }
     }
 
+    /// The sockets of this place once more, for what it is now.
+    pub fn adopt(&self, bound: &[Listener]) -> Result<Vec<Listener>, ListenError> {
+        let again = |listener: &Listener| -> io::Result<Listener> {
+            if let Place::Unix(path) = &self.place {
+                set_access(path, &self.options)?;
+            }
+            Ok(self.listener(listener.socket.try_clone()?))
+        };
+        bound
+            .iter()
+            .map(|listener| again(listener).map_err(|e| ListenError::Io(listener.to_string(), e)))
+            .collect()
+    }
+
     fn listener(&self, socket: Socket) -> Listener {
         Listener::new(socket, self.role, self.implicit_tls, self.options.clone())
     }
@@ -254,15 +278,19 @@ fn bind_unix(path: &Path, options: &Options) -> io::Result<UnixListener> {
         fs::remove_file(path)?;
     }
     let socket = UnixListener::bind(path)?;
+    set_access(path, options)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn set_access(path: &Path, options: &Options) -> io::Result<()> {
     if let Some(group) = &options.group {
         let unknown = || io::Error::other(format!("there is no group {group:?}"));
         let gid = crate::sys::group_by_name(group).ok_or_else(unknown)?;
         std::os::unix::fs::chown(path, None, Some(gid))?;
     }
     let mode = options.mode.unwrap_or(0o600);
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 impl Listener {
@@ -278,12 +306,8 @@ impl Listener {
 
     /// The same socket once more, for another process.
     pub fn try_clone(&self) -> io::Result<Listener> {
-        let socket = match &self.socket {
-            Socket::Tcp(socket) => Socket::Tcp(socket.try_clone()?),
-            Socket::Unix(socket) => Socket::Unix(socket.try_clone()?),
-        };
         Ok(Listener {
-            socket,
+            socket: self.socket.try_clone()?,
             name: self.name.clone(),
             options: self.options.clone(),
             ..*self
@@ -320,15 +344,51 @@ impl fmt::Display for Listener {
     }
 }
 
-/// A socket that a service manager opened for us; what it is for says `word`,
-/// else the port.
-pub fn inherited(fd: OwnedFd, word: &str) -> io::Result<Listener> {
-    let address = rustix::net::getsockname(fd.as_fd())?;
-    let address = SocketAddr::try_from(address).ok();
-    let (role, implicit_tls) = role(word).unwrap_or_else(|| match address {
-        Some(address) => role_of_port(address.port()),
-        None => (Role::Mx, false),
-    });
+/// What a service manager or inetd gave us.
+#[derive(Debug)]
+pub enum Inherited {
+    /// Maybe none.
+    Listeners(Vec<Listener>),
+    /// A connection that it accepted, and its name.
+    Connection(std::net::TcpStream, Option<String>),
+}
+
+/// Takes what was handed over: by LISTEN_FDS (sd_listen_fds(3)), the names of
+/// LISTEN_FDNAMES being roles; and a listening socket on standard input (inetd's
+/// `wait`). Every other descriptor over 2 is closed. To be called once, before
+/// any file is opened.
+pub fn inherited() -> io::Result<Inherited> {
+    let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
+    let is_ours = number("LISTEN_PID") == Some(std::process::id());
+    let count = number("LISTEN_FDS").filter(|_| is_ours).unwrap_or(0);
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':');
+    // First: it closes what it does not take.
+    let taken = crate::sys::take_descriptors(count)?;
+    let mut listeners = Vec::new();
+    if is_listening(io::stdin()) {
+        listeners.push(adopted(io::stdin().as_fd().try_clone_to_owned()?, "")?);
+    }
+    for fd in taken {
+        let word = names.next().unwrap_or_default();
+        if is_listening(&fd) {
+            listeners.push(adopted(fd, word)?);
+        } else if crate::sys::internet_peer(&fd).is_some() {
+            return Ok(Inherited::Connection(fd.into(), Some(word.to_string())));
+        }
+    }
+    Ok(Inherited::Listeners(listeners))
+}
+
+fn is_listening(fd: impl AsFd) -> bool {
+    rustix::net::sockopt::socket_acceptconn(fd).unwrap_or(false)
+}
+
+/// What the socket is for says `word`, else its port.
+fn adopted(fd: OwnedFd, word: &str) -> io::Result<Listener> {
+    let address = SocketAddr::try_from(rustix::net::getsockname(fd.as_fd())?).ok();
+    let by_port = || address.map_or((Role::Mx, false), |a| role_of_port(a.port()));
+    let (role, implicit_tls) = role(word).unwrap_or_else(by_port);
     let socket = match address {
         Some(_) => {
             let socket = std::net::TcpListener::from(fd);
@@ -341,12 +401,8 @@ pub fn inherited(fd: OwnedFd, word: &str) -> io::Result<Listener> {
             Socket::Unix(socket)
         }
     };
-    Ok(Listener::new(
-        socket,
-        role,
-        implicit_tls,
-        Options::default(),
-    ))
+    let options = Options::default();
+    Ok(Listener::new(socket, role, implicit_tls, options))
 }
 
 #[cfg(test)]

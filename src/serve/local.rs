@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Instant;
 
-use super::intake::{self, Caller, Committed, Desk, Intake};
+use super::intake::{self, Caller, Committed, Desk, Intake, Room};
 use super::policy::{Client, Policy};
 use crate::class::{Class, Classify};
 use crate::config::Config;
@@ -73,6 +73,7 @@ pub fn desk(config: &Config, spool: Spool, committed: Committed) -> Desk {
         hostname: config.hostname.clone(),
         origin: config.origin.clone(),
         reserve: config.serve.reserve,
+        room: Room::default(),
         filter: (!config.serve.filter.command.is_empty()).then(|| {
             (
                 config.serve.filter.clone(),

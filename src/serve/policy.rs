@@ -80,6 +80,11 @@ impl Policy {
         }
     }
 
+    /// Does judging this recipient look users up, which may block?
+    pub fn asks_users(&self, client: &Client, path: &ForwardPath) -> bool {
+        self.book().is_ours(&self.mailbox(client, path))
+    }
+
     /// Judges one recipient (R1, R4, SV-33, SV-34). Looks users up: may block.
     pub fn rcpt(&self, client: &Client, path: &ForwardPath) -> Verdict {
         let mailbox = self.mailbox(client, path);

@@ -1,21 +1,26 @@
 //! The running service: accepts until it is told to stop, then lets running
 //! transactions end.
+//!
+//! A thread for each processor has a runtime of its own: a session stays where
+//! it was accepted, and no thread waits for another's lock or takes its work.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::intake::{self, Desk, Intake};
+use super::link::{Order, Worker};
 use super::listen::{Listener, Socket};
 use super::policy::Client;
-use super::session::{Dialogue, Shared};
+use super::pool::Pool;
+use super::session::{Dialogue, Phase, Shared};
 use super::slots::Slots;
 use crate::config::Config;
 use crate::log;
@@ -24,116 +29,170 @@ use crate::net::stdio::Handler;
 use crate::net::tls::Acceptor;
 use crate::smtp::server::Role;
 
-/// Sessions at work on files at once: enough for their fsyncs to share a
-/// journal commit, few enough threads.
-const FILES: usize = 64;
+/// Threads that work on files: enough for their fsyncs to share a journal
+/// commit, few enough to be cheap.
+const FILES: usize = 32;
+
+/// Threads that talk to clients, where there are more processors.
+const MOST_SHARDS: usize = 8;
 
 /// How long running transactions may take after SIGTERM; below the 90 seconds
 /// after which service managers kill.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// How long sessions go on after others have taken over the listeners.
+const OLD_AGE: Duration = Duration::from_secs(3600);
+
 /// Pause of the accept loop when descriptors or memory are short: what is
 /// served meanwhile gives some back.
 const SHORTAGE: Duration = Duration::from_millis(100);
 
-/// Least time between two looks for somebody who delivers: the one just started
-/// needs a moment to take its lock.
-const DELIVER_AGAIN: Duration = Duration::from_secs(1);
+/// A listener with its certificate.
+pub type Post = (Listener, Option<Acceptor>);
 
-/// Runs the service on these sockets until SIGTERM or SIGINT. `desk.committed`
-/// is called away from the sessions, at most once a second.
-pub fn run(
-    config: &Config,
-    mut desk: Desk,
-    listeners: Vec<Listener>,
-    acceptor: Option<Acceptor>,
-) -> io::Result<()> {
-    let news = Arc::new(News::default());
-    let deliver = std::mem::replace(&mut desk.committed, {
-        let news = news.clone();
-        Box::new(move |_| news.tell())
-    });
+/// Serves these listeners until the parent says stop, or is gone.
+pub fn run(config: &Config, desk: Desk, posts: Vec<Post>, link: Worker) -> io::Result<()> {
+    let (control, phase) = watch::channel(Phase::Serve);
     let slots = Slots::new(
         config.serve.max_sessions,
         config.serve.max_sessions_per_address,
     );
-    let (stopper, stop) = watch::channel(false);
-    let files = Arc::new(Semaphore::new(FILES));
-    let listeners = listeners
+    let pool = Pool::new(FILES);
+    let places: Vec<_> = posts
         .into_iter()
-        .map(|listener| {
-            let tls = acceptor.clone();
+        .map(|(listener, acceptor)| {
             let shared = Shared {
-                settings: intake::settings(config, listener.role, false, tls.is_some()),
-                acceptor: tls,
+                settings: intake::settings(config, listener.role, false, acceptor.is_some()),
+                acceptor,
                 implicit_tls: listener.implicit_tls,
                 listener: listener.to_string(),
-                files: files.clone(),
-                stop: stop.clone(),
+                pool: pool.clone(),
+                phase: phase.clone(),
             };
             (listener.socket, Arc::new(shared))
         })
         .collect();
-    runtime()?.block_on(async move {
-        // One a process, used to its end: sessions borrow from it.
-        let desk: &'static Desk = Box::leak(Box::new(desk));
-        let deliver: Arc<dyn Fn() + Send + Sync> = Arc::new(move || deliver(&desk.spool));
-        tokio::spawn(keep_delivering(news.clone(), deliver.clone()));
-        let service = Service {
-            slots,
-            sessions: JoinSet::new(),
+    // One a process, used to its end: sessions borrow from it.
+    let desk: &'static Desk = Box::leak(Box::new(desk));
+    let shards = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_SHARDS));
+    let mut threads = Vec::new();
+    let (accepting, closed) = mpsc::channel(1);
+    for _ in 0..shards {
+        let places = places.iter().map(again).collect::<io::Result<Vec<_>>>()?;
+        let (slots, phase, accepting) = (slots.clone(), phase.clone(), accepting.clone());
+        let runtime = runtime()?;
+        let work = move || {
+            let service = Service {
+                slots,
+                sessions: JoinSet::new(),
+                accepting: Some(accepting),
+            };
+            let handler = |conn: &Conn, role| Intake::new(desk, client(conn, role));
+            runtime.block_on(service.run(places, handler, phase))
         };
-        let mut signals = Signals::new()?;
-        service
-            .run(
-                listeners,
-                move |conn, role| Intake::new(desk, client(conn, role)),
-                async move {
-                    signals.wait().await;
-                    stopper
-                },
-            )
-            .await
-    })
+        threads.push(
+            thread::Builder::new()
+                .name("serve".to_string())
+                .spawn(work)?,
+        );
+    }
+    drop((places, phase, accepting));
+    runtime()?.block_on(obey(link, control, closed))?;
+    for thread in threads {
+        thread
+            .join()
+            .map_err(|_| io::Error::other("a thread of the service died"))??;
+    }
+    Ok(())
 }
 
-/// Serves one connection that somebody else accepted (inetd), as
-/// [`run`] would.
+fn again((socket, shared): &(Socket, Arc<Shared>)) -> io::Result<(Socket, Arc<Shared>)> {
+    Ok((socket.try_clone()?, shared.clone()))
+}
+
+/// Does what the parent says until no session is left to tell.
+async fn obey(
+    link: Worker,
+    control: watch::Sender<Phase>,
+    mut closed: mpsc::Receiver<()>,
+) -> io::Result<()> {
+    let mut link = link.attach()?;
+    link.ready()?;
+    let mut too_old = None;
+    loop {
+        let old_age = async {
+            match too_old {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let order = tokio::select! {
+            order = link.order() => order,
+            () = old_age => Order::Stop,
+            () = control.closed() => return Ok(()),
+        };
+        match order {
+            Order::Finish => {
+                too_old = Some(tokio::time::Instant::now() + OLD_AGE);
+                control.send_if_modified(|phase| turn(phase, Phase::Finish));
+                // Nothing is ever sent: this is the end of all senders.
+                closed.recv().await;
+                link.closed();
+            }
+            Order::Stop => {
+                control.send_replace(Phase::Stop);
+                control.closed().await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Never back from Stop.
+fn turn(phase: &mut Phase, to: Phase) -> bool {
+    let turns = *phase == Phase::Serve;
+    if turns {
+        *phase = to;
+    }
+    turns
+}
+
+/// Serves one connection that somebody else accepted (inetd), as [`run`] would.
 pub fn run_one(
     config: &Config,
     desk: Desk,
     socket: std::net::TcpStream,
+    post: (Role, bool),
     acceptor: Option<Acceptor>,
 ) -> io::Result<()> {
-    let (stopper, stop) = watch::channel(false);
-    let role = Role::Mx;
+    let (role, implicit_tls) = post;
+    let (control, phase) = watch::channel(Phase::Serve);
     let shared = Shared {
         settings: intake::settings(config, role, false, acceptor.is_some()),
         acceptor,
-        implicit_tls: false,
+        implicit_tls,
         listener: socket.local_addr()?.to_string(),
-        files: Arc::new(Semaphore::new(FILES)),
-        stop,
+        pool: Pool::new(1),
+        phase,
     };
+    let desk: &'static Desk = Box::leak(Box::new(desk));
     runtime()?.block_on(async move {
-        let mut signals = Signals::new()?;
+        let stop = super::link::stop_signal()?;
         tokio::spawn(async move {
-            signals.wait().await;
-            let _ = stopper.send(true);
-            stopper.closed().await;
+            stop.await;
+            let _ = control.send(Phase::Stop);
+            control.closed().await;
         });
         socket.set_nonblocking(true)?;
         let conn = Conn::new(TcpStream::from_std(socket)?)?;
-        let handler = Intake::new(&desk, client(&conn, role));
+        let handler = Intake::new(desk, client(&conn, role));
         serve(conn, Arc::new(shared), handler).await;
         Ok(())
     })
 }
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 fn client(conn: &Conn, role: Role) -> Client {
@@ -144,91 +203,43 @@ fn client(conn: &Conn, role: Role) -> Client {
     }
 }
 
-/// Mail was committed that somebody must deliver.
-#[derive(Default)]
-struct News {
-    is_owed: AtomicBool,
-    wake: Notify,
-}
-
-impl News {
-    fn tell(&self) {
-        self.is_owed.store(true, Ordering::Release);
-        self.wake.notify_one();
-    }
-
-    fn take(&self) -> bool {
-        self.is_owed.swap(false, Ordering::AcqRel)
-    }
-}
-
-async fn keep_delivering(news: Arc<News>, deliver: Arc<dyn Fn() + Send + Sync>) {
-    loop {
-        news.wake.notified().await;
-        if news.take() {
-            tokio::task::block_in_place(|| deliver());
-        }
-        sleep(DELIVER_AGAIN).await;
-    }
-}
-
-struct Signals {
-    term: Signal,
-    int: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Signals> {
-        Ok(Signals {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
-        }
-    }
-}
-
 struct Service {
     slots: Arc<Slots>,
     sessions: JoinSet<()>,
+    /// Dropped when no listener is heard any more.
+    accepting: Option<mpsc::Sender<()>>,
 }
 
 impl Service {
-    /// `stop` gives the sender that tells the sessions.
     async fn run<H, F>(
         mut self,
-        listeners: Vec<(Socket, Arc<Shared>)>,
+        places: Vec<(Socket, Arc<Shared>)>,
         handler: F,
-        stop: impl Future<Output = watch::Sender<bool>>,
+        mut phase: watch::Receiver<Phase>,
     ) -> io::Result<()>
     where
         H: Handler + Send + 'static,
         F: Fn(&Conn, Role) -> H,
     {
-        let (accepted, mut incoming) = tokio::sync::mpsc::channel(1);
+        let (accepted, mut incoming) = mpsc::channel(1);
         let mut acceptors = JoinSet::new();
-        for (socket, shared) in listeners {
+        for (socket, shared) in places {
             acceptors.spawn(accept_all(Accept::new(socket)?, shared, accepted.clone()));
         }
-        tokio::pin!(stop);
-        super::notify::ready();
-        let stopper = loop {
+        drop(accepted);
+        loop {
             tokio::select! {
-                Some((conn, shared)) = incoming.recv() => {
-                    self.begin(conn, shared, &handler);
-                }
+                Some((conn, shared)) = incoming.recv() => self.begin(conn, shared, &handler),
                 Some(ended) = self.sessions.join_next() => report(ended),
-                stopper = &mut stop => break stopper,
+                _ = phase.wait_for(|phase| *phase != Phase::Serve) => break,
             }
-        };
+        }
         acceptors.shutdown().await;
-        let _ = stopper.send(true);
-        self.finish().await;
+        drop(self.accepting.take());
+        while let Ok((conn, shared)) = incoming.try_recv() {
+            self.begin(conn, shared, &handler);
+        }
+        self.finish(phase).await;
         Ok(())
     }
 
@@ -249,21 +260,27 @@ impl Service {
             Err(busy) => {
                 log::refused(&client_name(&conn), None, None, &busy.reply().trim_end());
                 if !shared.implicit_tls {
-                    conn.try_say(busy.reply().as_bytes());
+                    conn.try_write(busy.reply().as_bytes());
                 }
             }
         }
     }
 
-    async fn finish(mut self) {
-        let all = async {
-            while let Some(ended) = self.sessions.join_next().await {
-                report(ended);
-            }
+    async fn finish(mut self, mut phase: watch::Receiver<Phase>) {
+        let too_late = async {
+            // An error: nobody is left to say it.
+            let _ = phase.wait_for(|phase| *phase == Phase::Stop).await;
+            sleep(GRACE).await;
         };
-        if timeout(GRACE, all).await.is_err() {
-            let left = self.sessions.len();
-            log::stopped_sessions(left);
+        tokio::pin!(too_late);
+        loop {
+            tokio::select! {
+                ended = self.sessions.join_next() => match ended {
+                    Some(ended) => report(ended),
+                    None => return,
+                },
+                () = &mut too_late => return log::stopped_sessions(self.sessions.len()),
+            }
         }
     }
 }
@@ -290,7 +307,7 @@ impl Accept {
     }
 }
 
-type Accepted = tokio::sync::mpsc::Sender<(Conn, Arc<Shared>)>;
+type Accepted = mpsc::Sender<(Conn, Arc<Shared>)>;
 
 async fn accept_all(socket: Accept, shared: Arc<Shared>, accepted: Accepted) {
     loop {
@@ -318,8 +335,12 @@ fn is_shortage(error: &io::Error) -> bool {
         .any(|short| code == Some(short.raw_os_error()))
 }
 
-/// One session, with its two lines in the log.
-fn serve<H: Handler>(conn: Conn, shared: Arc<Shared>, handler: H) -> impl Future<Output = ()> {
+/// One session, with its line in the log.
+fn serve<H: Handler + Send + 'static>(
+    conn: Conn,
+    shared: Arc<Shared>,
+    handler: H,
+) -> impl Future<Output = ()> {
     let client = client_name(&conn);
     let listener = match conn.local() {
         Some(address) => address.to_string(),
@@ -327,11 +348,16 @@ fn serve<H: Handler>(conn: Conn, shared: Arc<Shared>, handler: H) -> impl Future
     };
     let dialogue = Dialogue::new(conn, shared, handler);
     async move {
-        log::connected(&client, &listener);
         let began = Instant::now();
         let (messages, ended) = dialogue.run().await;
         let error = ended.err().map(|e| e.to_string());
-        log::disconnected(&client, messages, began.elapsed(), error.as_deref());
+        log::disconnected(
+            &client,
+            &listener,
+            messages,
+            began.elapsed(),
+            error.as_deref(),
+        );
     }
 }
 

@@ -1,12 +1,19 @@
 //! The async driver of the server machine: one task a connection.
+//!
+//! What may wait (for the disk, the user database, other programs) is done by a
+//! thread of the pool: the whole [`Dialogue`] moves there and comes back.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep_until, timeout};
+use tokio::sync::watch;
+use tokio::time::{Sleep, sleep_until, timeout};
 
+use super::pool::Pool;
 use crate::net::conn::Conn;
 use crate::net::stdio::{Handler, ask};
 use crate::net::tls::{Acceptor, TlsError};
@@ -17,6 +24,16 @@ use crate::smtp::server::{Answer, Ask, Session, Settings, Step};
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_OCTETS: usize = 256 * 1024;
 
+/// What the service is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Serve,
+    /// Others accept; sessions go on to their end.
+    Finish,
+    /// Sessions are told; running transactions may end.
+    Stop,
+}
+
 /// What sessions of a listener share.
 pub struct Shared {
     pub settings: Arc<Settings>,
@@ -25,10 +42,9 @@ pub struct Shared {
     pub implicit_tls: bool,
     /// The listener's name, for the log.
     pub listener: String,
-    /// Sessions at work on files at once, of all listeners; the others wait.
-    pub files: Arc<Semaphore>,
-    /// True once the service is stopping.
-    pub stop: watch::Receiver<bool>,
+    /// Does what blocks, for all listeners.
+    pub pool: Arc<Pool>,
+    pub phase: watch::Receiver<Phase>,
 }
 
 /// Why a session ended without QUIT.
@@ -50,7 +66,9 @@ pub struct Dialogue<H> {
     session: Session,
     handler: H,
     shared: Arc<Shared>,
-    stop: watch::Receiver<bool>,
+    /// Wakes the session when the machine's deadline may be over. Set anew only
+    /// after it rang: deadlines move on with every command.
+    alarm: Pin<Box<Sleep>>,
     stopping: bool,
     messages: u64,
 }
@@ -64,13 +82,14 @@ enum Next {
     Lost,
 }
 
-impl<H: Handler> Dialogue<H> {
+impl<H: Handler + Send + 'static> Dialogue<H> {
     pub fn new(conn: Conn, shared: Arc<Shared>, handler: H) -> Box<Dialogue<H>> {
+        let now = Instant::now();
         Box::new(Dialogue {
             conn,
-            session: Session::new(shared.settings.clone(), false, Instant::now()),
+            session: Session::new(shared.settings.clone(), false, now),
             handler,
-            stop: shared.stop.clone(),
+            alarm: Box::pin(sleep_until((now + shared.settings.command_timeout).into())),
             shared,
             stopping: false,
             messages: 0,
@@ -88,19 +107,20 @@ impl<H: Handler> Dialogue<H> {
             self.session = Session::new(self.shared.settings.clone(), true, Instant::now());
         }
         loop {
+            let (back, next) = self.talk().await;
+            self = back;
             let messages = self.messages;
-            match self.talk().await {
+            match next {
                 Ok(Next::StartTls) => match Box::pin(self.shake_hands()).await {
                     Ok(inside) => self = inside,
                     Err(error) => return (messages, Err(error)),
                 },
                 Ok(Next::Close) => {
-                    let messages = self.messages;
                     Box::pin(linger(self.conn)).await;
                     return (messages, Ok(()));
                 }
-                Ok(Next::Lost) => return (self.messages, self.lost().await),
-                Err(error) => return (self.messages, Err(error)),
+                Ok(Next::Lost) => return (messages, self.lost().await),
+                Err(error) => return (messages, Err(error)),
             }
         }
     }
@@ -116,84 +136,120 @@ impl<H: Handler> Dialogue<H> {
         Ok(self)
     }
 
-    async fn talk(&mut self) -> Result<Next, SessionError> {
+    async fn talk(mut self: Box<Self>) -> (Box<Self>, Result<Next, SessionError>) {
         let (mut input, mut used) = (Vec::new(), 0);
         loop {
             let mut rest = input.get(used..).unwrap_or_default();
             let step = self.session.step(&mut rest, Instant::now());
             used = input.len() - rest.len();
             match step {
-                Step::Ask(question) => {
-                    let is_end = matches!(question, Ask::End(_));
-                    let (files, handler) = (&self.shared.files, &mut self.handler);
-                    // A blocking call costs a change of threads: only where
-                    // files or the user database are read.
-                    let answer = match question {
-                        Ask::Data => ask(handler, &question),
-                        _ => blocking(files, || ask(handler, &question)).await,
-                    };
-                    let answer = match answer {
-                        Some(answer) => answer,
-                        None => self.ask_data().await,
-                    };
-                    self.messages += u64::from(is_end && is_yes(&answer));
-                    self.session.answer(answer);
+                Step::Ask(question) if self.handler.may_block(&question) => {
+                    self = self.apart(Dialogue::answer).await;
                 }
+                Step::Ask(_) => self.answer(),
                 Step::Body(octets) => {
                     if self.handler.body(octets) {
-                        blocking(&self.shared.files, || self.handler.store()).await;
+                        self = self.apart(|d| d.handler.store()).await;
                     }
                 }
-                Step::Discard => blocking(&self.shared.files, || self.handler.discard()).await,
-                Step::Flush => self.flush().await?,
+                Step::Discard => self = self.apart(|d| d.handler.discard()).await,
+                Step::Flush => {
+                    if let Err(error) = self.flush().await {
+                        return (self, Err(error));
+                    }
+                }
                 Step::Input => {
-                    self.flush().await?;
                     // Nothing is held while the peer thinks.
                     (input, used) = (Vec::new(), 0);
-                    if !self.wait(&mut input).await? {
-                        return Ok(Next::Lost);
+                    match self.exchange(&mut input).await {
+                        Ok(true) => {}
+                        Ok(false) => return (self, Ok(Next::Lost)),
+                        Err(error) => return (self, Err(error)),
                     }
                 }
                 Step::StartTls => {
-                    self.flush().await?;
-                    return Ok(Next::StartTls);
+                    let next = self.flush().await.map(|()| Next::StartTls);
+                    return (self, next);
                 }
                 Step::Close => {
-                    self.flush().await?;
-                    return Ok(Next::Close);
+                    let next = self.flush().await.map(|()| Next::Close);
+                    return (self, next);
                 }
             }
         }
     }
 
-    async fn ask_data(&mut self) -> Answer {
-        let tls = self.conn.tls().map(ToString::to_string);
-        let (handler, session) = (&mut self.handler, &self.session);
-        blocking(&self.shared.files, || handler.data(session, tls.as_deref())).await
-    }
-
-    /// Waits for input, the deadline or the end of the service; false: the peer
-    /// closed.
-    async fn wait(&mut self, input: &mut Vec<u8>) -> io::Result<bool> {
-        let deadline = self.session.deadline();
-        let expiry = async {
-            match deadline {
-                Some(at) => sleep_until(at.into()).await,
-                None => std::future::pending().await,
+    /// Puts the machine's question to the handler.
+    fn answer(&mut self) {
+        let Some(question) = self.session.question() else {
+            return;
+        };
+        let is_end = matches!(question, Ask::End(_));
+        let answer = match ask(&mut self.handler, &question) {
+            Some(answer) => answer,
+            None => {
+                let tls = self.conn.tls().map(ToString::to_string);
+                self.handler.data(&self.session, tls.as_deref())
             }
         };
-        tokio::select! {
-            came = self.conn.fill(input) => return Ok(came? > 0),
-            () = expiry => self.session.expire(),
-            _ = self.stop.wait_for(|stop| *stop), if !self.stopping => {
+        self.messages += u64::from(is_end && is_yes(&answer));
+        self.session.answer(answer);
+    }
+
+    /// Has a thread of the pool do what may block.
+    async fn apart(
+        mut self: Box<Self>,
+        work: impl FnOnce(&mut Self) + Send + 'static,
+    ) -> Box<Self> {
+        let pool = self.shared.pool.clone();
+        pool.run(move || {
+            work(&mut self);
+            self
+        })
+        .await
+    }
+
+    /// Says what is to be said and waits for input, the deadline or the end of
+    /// the service; false: the peer closed.
+    async fn exchange(&mut self, input: &mut Vec<u8>) -> Result<bool, SessionError> {
+        self.flush().await?;
+        let mut phase = self.shared.phase.clone();
+        let mut stopped = pin!(phase.wait_for(|phase| *phase == Phase::Stop));
+        poll_fn(|cx| {
+            if let Poll::Ready(came) = self.conn.poll_fill(cx, input) {
+                return Poll::Ready(came.map(|n| n > 0));
+            }
+            if !self.stopping && stopped.as_mut().poll(cx).is_ready() {
                 self.stopping = true;
                 self.session.shut_down();
+                return Poll::Ready(Ok(true));
             }
-        }
-        Ok(true)
+            let Some(deadline) = self.session.deadline() else {
+                return Poll::Pending;
+            };
+            if self.alarm.deadline() > deadline.into() {
+                self.alarm.as_mut().reset(deadline.into());
+            }
+            while self.alarm.as_mut().poll(cx).is_ready() {
+                if Instant::now() >= deadline {
+                    self.session.expire();
+                    return Poll::Ready(Ok(true));
+                }
+                self.alarm.as_mut().reset(deadline.into());
+            }
+            Poll::Pending
+        })
+        .await
+        .map_err(SessionError::Io)
     }
 
     async fn flush(&mut self) -> Result<(), SessionError> {
+        if self.session.output().is_empty() {
+            return Ok(());
+        }
+        // Nearly always there is room at once, and no clock is needed.
+        let at_once = self.conn.try_write(self.session.output());
+        self.session.written(at_once);
         let octets = self.session.output().len();
         if octets == 0 {
             return Ok(());
@@ -205,9 +261,9 @@ impl<H: Handler> Dialogue<H> {
         Ok(())
     }
 
-    async fn lost(&mut self) -> Result<(), SessionError> {
-        blocking(&self.shared.files, || self.handler.discard()).await;
-        match self.session.transaction() {
+    async fn lost(self: Box<Self>) -> Result<(), SessionError> {
+        let this = self.apart(|d| d.handler.discard()).await;
+        match this.session.transaction() {
             None => Ok(()),
             Some(_) => Err(SessionError::Broken),
         }
@@ -220,13 +276,6 @@ fn is_yes(answer: &Answer) -> bool {
         Answer::Reply(reply) => reply.is_positive(),
         Answer::Challenge(_) | Answer::User(_) => false,
     }
-}
-
-/// Runs what may block on files; the runtime moves the other tasks of this
-/// thread elsewhere meanwhile. `files` bounds how many do so at once.
-async fn blocking<T>(files: &Semaphore, work: impl FnOnce() -> T) -> T {
-    let _permit = files.acquire().await;
-    tokio::task::block_in_place(work)
 }
 
 async fn linger(mut conn: Conn) {

@@ -7,6 +7,7 @@
 //! (in `net` and `serve`) is one loop with one match over their steps.
 
 pub mod addr;
+pub mod batch;
 pub mod caps;
 pub mod client;
 pub mod command;

@@ -176,10 +176,7 @@ impl Session {
             Event::Discard => Step::Discard,
             Event::StartTls => Step::StartTls,
             Event::Close => Step::Close,
-            Event::Ask => match &self.state {
-                State::Asking(question) => Step::Ask(question.ask()),
-                _ => Step::Close,
-            },
+            Event::Ask => self.question().map_or(Step::Close, Step::Ask),
         }
     }
 
@@ -202,6 +199,14 @@ impl Session {
             if let Some(event) = event {
                 return event;
             }
+        }
+    }
+
+    /// The open question, where there is one.
+    pub fn question(&self) -> Option<Ask<'_>> {
+        match &self.state {
+            State::Asking(question) => Some(question.ask()),
+            _ => None,
         }
     }
 

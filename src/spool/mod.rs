@@ -44,6 +44,7 @@
 //! a removal (the last recipients may get it again).
 
 mod busy;
+mod check;
 mod claim;
 mod content;
 mod envelope;
@@ -62,10 +63,12 @@ mod scan;
 mod state;
 mod store;
 mod sweep;
+mod sync;
 mod system;
 mod write;
 
 pub use busy::Busy;
+pub use check::{Finding, Repair};
 pub use claim::Claim;
 pub use envelope::{
     BodyKind, Check, Envelope, Head, MAX_HEAD, MAX_LENGTH, MAX_RECIPIENTS, MAX_RECORD, Origin,
@@ -75,7 +78,7 @@ pub use error::{Result, SpoolError};
 pub use expansions::Expansions;
 pub use history::{Ending, unexpanded};
 pub use id::Id;
-pub use pipe::{print_head, read_head};
+pub use pipe::{print_head, print_head_anew, read_head};
 pub use read::MessageReader;
 pub use removed::KEPT;
 pub use run::{RunLock, Start, Wake, Watch};

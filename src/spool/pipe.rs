@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::envelope::{self, Check, Envelope, Piped, Printed};
+use super::envelope::{self, Check, Envelope, Head, Piped, Printed};
 use super::error::{Result, SpoolError};
 use super::id::Id;
 
@@ -20,6 +20,34 @@ pub fn print_head(id: Id, envelope: &Envelope, check: Option<&Check>) -> Result<
         }
     }
     Ok(octets)
+}
+
+/// The envelope as octets, its check worked out anew for `message`, which is
+/// read to its end: the content of a message of which `head` says the rest.
+pub fn print_head_anew(
+    head: &Head,
+    envelope: &Envelope,
+    message: &mut dyn Read,
+) -> Result<Vec<u8>> {
+    let blank = print_head(head.id, envelope, None)?;
+    let mut crc32c = read_head(&mut &blank[..])?.crc32c;
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let n = match message.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                return Err(SpoolError::Corrupt(head.id, e.to_string()));
+            }
+            Err(e) => return Err(SpoolError::io(format!("read message {}", head.id), e)),
+        };
+        crc32c = crc32c::crc32c_append(crc32c, &piece[..n]);
+    }
+    let check = Check {
+        crc32c,
+        ..head.check
+    };
+    print_head(head.id, envelope, Some(&check))
 }
 
 /// Reads an envelope and not an octet of the message behind it. What is none,

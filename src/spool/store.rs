@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::error::{Result, SpoolError};
 use super::history::Today;
+use super::sync::Together;
 use crate::sys::with_spool_group;
 
 /// An open spool.
@@ -19,6 +20,8 @@ pub struct Spool {
     path: PathBuf,
     pub(super) root: OwnedFd,
     pub(super) new: OwnedFd,
+    /// Syncs `new/` for all threads at once.
+    pub(super) together: Together,
     owner: u32,
     /// A system's: its group may write.
     shared: bool,
@@ -96,6 +99,7 @@ impl Spool {
             path: path.to_owned(),
             root,
             new,
+            together: Together::default(),
             owner: stat.st_uid,
             shared: stat.st_mode & 0o020 != 0,
             locks: Arc::default(),
@@ -133,6 +137,11 @@ impl Spool {
     /// Owner of the spool's directory: who may run the queue.
     pub fn owner(&self) -> u32 {
         self.owner
+    }
+
+    /// A system's: its group may write.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Octets that may still be written by us.

@@ -62,7 +62,17 @@ const NO_TMPFILE: [Errno; 4] = [Errno::OPNOTSUPP, Errno::ISDIR, Errno::INVAL, Er
 impl Spool {
     /// Begins a message. Dropping the draft leaves nothing.
     pub fn draft(&self, envelope: &Envelope) -> Result<Draft<'_>> {
-        let id = Id::generate().map_err(|e| SpoolError::io("get random octets", e))?;
+        self.draft_as(self.new_id()?, envelope)
+    }
+
+    /// An id for a message to come ([`Spool::draft_as`]).
+    pub fn new_id(&self) -> Result<Id> {
+        Id::generate().map_err(|e| SpoolError::io("get random octets", e))
+    }
+
+    /// As [`Spool::draft`], with an id of [`Spool::new_id`], or with the one that
+    /// a message has already (import). No other of that id may be in the queue.
+    pub fn draft_as(&self, id: Id, envelope: &Envelope) -> Result<Draft<'_>> {
         self.begin(id, envelope, true)
     }
 
@@ -83,12 +93,6 @@ impl Spool {
             .map_err(|e| SpoolError::io(format!("open {path} in the spool"), e))?;
         self.sync_dir("state")?;
         self.begin(id, envelope, true).map(Some)
-    }
-
-    /// The same with the id that a message has already. No other of that
-    /// id may be in the queue: the caller looked.
-    pub fn draft_as(&self, id: Id, envelope: &Envelope) -> Result<Draft<'_>> {
-        self.begin(id, envelope, true)
     }
 
     /// As on a file system without nameless files.
@@ -167,6 +171,17 @@ impl Draft<'_> {
     /// What an error of [`Write`] on this draft means.
     pub fn failed(&self, error: io::Error) -> SpoolError {
         self.spool.failed("write the message to", error)
+    }
+
+    /// Writes a piece of a large message without keeping it back.
+    pub fn write_through(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.take(octets)?;
+        if !self.buffer.is_empty() {
+            self.flush_buffer()?;
+            self.buffer = Vec::new();
+        }
+        let written = self.file.write_all(octets);
+        self.note(written)
     }
 
     /// Octets of the message so far.
@@ -261,7 +276,7 @@ impl Draft<'_> {
             self.spool
                 .failed(&format!("link message {} into new/ of", self.id), e)
         })?;
-        rustix::fs::fsync(&self.spool.new).map_err(|e| {
+        self.spool.together.sync(&self.spool.new).map_err(|e| {
             let _ =
                 with_spool_group(|| rustix::fs::unlinkat(&self.spool.new, &name, AtFlags::empty()));
             self.spool.failed("sync new/ of", e)
@@ -311,6 +326,19 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Counts what is about to be written.
+    fn take(&mut self, octets: &[u8]) -> io::Result<()> {
+        if let Some(errno) = self.failed {
+            return Err(errno.into());
+        }
+        if self.content.length.saturating_add(octets.len() as u64) > MAX_LENGTH {
+            return self.note(Err(Errno::FBIG.into()));
+        }
+        self.content.take(octets);
+        self.crc32c = crc32c::crc32c_append(self.crc32c, octets);
+        Ok(())
+    }
+
     /// Remembers a failure.
     fn note(&mut self, written: io::Result<()>) -> io::Result<()> {
         if let Err(e) = &written {
@@ -328,12 +356,7 @@ pub(super) fn inode_of(file: &File) -> rustix::io::Result<(u64, u64)> {
 
 impl Write for Draft<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if let Some(errno) = self.failed {
-            return Err(errno.into());
-        }
-        if self.content.length.saturating_add(buf.len() as u64) > MAX_LENGTH {
-            return self.note(Err(Errno::FBIG.into())).map(|()| 0);
-        }
+        self.take(buf)?;
         if self.buffer.len() + buf.len() > BUFFER {
             self.flush_buffer()?;
         }
@@ -343,8 +366,6 @@ impl Write for Draft<'_> {
         } else {
             self.buffer.extend_from_slice(buf);
         }
-        self.content.take(buf);
-        self.crc32c = crc32c::crc32c_append(self.crc32c, buf);
         Ok(buf.len())
     }
 

@@ -14,13 +14,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use smtputils::net::conn::Conn;
 use smtputils::net::stdio::{self, Handler};
 use smtputils::net::tls::Acceptor;
-use smtputils::serve::session::{Dialogue, Shared};
+use smtputils::serve::pool::Pool;
+use smtputils::serve::session::{Dialogue, Phase, Shared};
 use smtputils::smtp::addr::{ForwardPath, ReversePath};
 use smtputils::smtp::data::Content;
 use smtputils::smtp::param::{MailParams, RcptParams};
 use smtputils::smtp::server::{Answer, Ask, AuthStep, Session};
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::carrier::{Carrier, Conversation};
 use super::memory::{Rule, answers, ask, settings};
@@ -39,6 +40,8 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .build()
         .expect("a runtime")
 });
+
+static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Pool::new(8));
 
 static ACCEPTOR: LazyLock<Acceptor> = LazyLock::new(|| {
     let (chain, key) = super::certificate::make("mx.example.org");
@@ -79,7 +82,7 @@ impl Carrier for Stream {
             draft: None,
             kept: kept.clone(),
         };
-        let (stopper, stop) = watch::channel(false);
+        let (stopper, stop) = watch::channel(Phase::Serve);
         let (over, ended) = mpsc::channel();
         let wire = match self {
             Stream::Stdin => on_pipe(script, handler, over),
@@ -204,7 +207,7 @@ fn on_tcp(
     script: &Script,
     handler: Scripted,
     over: mpsc::Sender<()>,
-    stop: watch::Receiver<bool>,
+    stop: watch::Receiver<Phase>,
     implicit_tls: bool,
 ) -> Wire {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -217,8 +220,8 @@ fn on_tcp(
         acceptor: Some(ACCEPTOR.clone()),
         implicit_tls,
         listener: String::new(),
-        files: Arc::new(Semaphore::new(8)),
-        stop,
+        pool: POOL.clone(),
+        phase: stop,
     };
     RUNTIME.spawn(async move {
         let conn = Conn::new(tokio::net::TcpStream::from_std(theirs).unwrap()).unwrap();
@@ -286,7 +289,7 @@ impl Wire {
 struct Talk {
     wire: Option<Wire>,
     kept: Kept,
-    stopper: watch::Sender<bool>,
+    stopper: watch::Sender<Phase>,
     /// Hangs up when the session is over.
     ended: mpsc::Receiver<()>,
     eof: bool,
@@ -357,7 +360,7 @@ impl Conversation for Talk {
     }
 
     fn act(&mut self, directive: &Directive) -> bool {
-        directive.word == "stop" && self.stopper.send(true).is_ok()
+        directive.word == "stop" && self.stopper.send(Phase::Stop).is_ok()
     }
 
     fn close(&mut self) {

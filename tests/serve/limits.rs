@@ -170,7 +170,7 @@ fn d4_running_out_of_descriptors_is_survived() {
     // More than it can hold: the kernel keeps those that it cannot accept.
     let crowd: Vec<Client> = (0..60).map(|_| server.connect()).collect();
     let (held, limit) = (
-        format!("/proc/{}/fd", server.pid()),
+        format!("/proc/{}/fd", server.worker()),
         Instant::now() + PATIENCE,
     );
     while std::fs::read_dir(&held).unwrap().count() < 40 {

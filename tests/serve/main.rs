@@ -10,6 +10,7 @@ mod ends;
 mod intake;
 mod limits;
 mod log;
+mod parent;
 mod rows;
 mod site;
 mod stdin;

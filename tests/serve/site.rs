@@ -109,27 +109,47 @@ impl Site {
         Site::listen(self.command(), places)
     }
 
-    fn listen(mut command: Command, places: &[&str]) -> Server {
+    pub fn listen(mut command: Command, places: &[&str]) -> Server {
         for place in places {
             command.arg("--listen").arg(place);
         }
+        Site::started(command, places.len())
+    }
+
+    /// Runs a server that will listen in so many places.
+    pub fn started(mut command: Command, places: usize) -> Server {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut addresses = Vec::new();
-        for _ in places {
+        let mut lines = Vec::new();
+        for _ in 0..places {
             let mut line = String::new();
             out.read_line(&mut line).unwrap();
-            let address = line
-                .trim()
-                .strip_prefix("listening ")
-                .expect("the server listens");
-            addresses.push(address.to_string());
+            lines.push(line.trim().to_string());
         }
-        Server { child, addresses }
+        let address = |line: &String| line.strip_prefix("listening ").map(str::to_string);
+        let addresses = lines
+            .iter()
+            .map(|l| address(l).expect("the server listens"));
+        Server {
+            addresses: addresses.collect(),
+            lines,
+            child,
+        }
+    }
+
+    /// Certificate and key for the server's name, in files.
+    pub fn certificate(&self) -> (PathBuf, PathBuf) {
+        let (certificate, key) = crate::certificate::make("mx.b.example");
+        let file = |name: &str, octets: &[u8]| {
+            let path = self.dir.path().join(name);
+            fs::write(&path, octets).unwrap();
+            path
+        };
+        (file("cert.pem", &certificate), file("key.pem", &key))
     }
 
     /// All queued messages: head and content.
@@ -152,6 +172,8 @@ impl Site {
 pub struct Server {
     child: Child,
     pub addresses: Vec<String>,
+    /// What it wrote on standard output.
+    pub lines: Vec<String>,
 }
 
 impl Server {
@@ -169,6 +191,30 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The processes that talk to clients.
+    pub fn workers(&self) -> Vec<u32> {
+        let is_child = |pid: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let mut fields = stat
+                .rsplit(')')
+                .next()
+                .unwrap_or_default()
+                .split_whitespace();
+            // State, then the parent.
+            fields.next() != Some("Z") && fields.next() == Some(&self.pid().to_string())
+        };
+        let names = fs::read_dir("/proc").unwrap().flatten();
+        let pids = names.filter_map(|e| e.file_name().to_str()?.parse().ok());
+        pids.filter(is_child).collect()
+    }
+
+    /// The only one.
+    pub fn worker(&self) -> u32 {
+        let found = self.workers();
+        assert_eq!(found.len(), 1, "one worker");
+        found[0]
     }
 
     pub fn kill(&mut self) {

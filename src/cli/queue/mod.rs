@@ -1,10 +1,15 @@
 //! `smtp-queue`: everything about the spool.
 
 mod act;
+mod check;
 mod deliver;
 mod explain;
+mod export;
 mod giveup;
+mod import;
 mod list;
+mod metrics;
+mod report;
 mod route;
 mod run;
 mod select;
@@ -82,6 +87,16 @@ enum Command {
     Expire(act::Options),
     /// Give messages another route
     Reroute(act::RerouteOptions),
+    /// Write messages to standard output, for import or as batch SMTP
+    Export(export::Options),
+    /// Queue messages from standard input
+    Import(import::Options),
+    /// Look for what is wrong in the spool
+    Check(check::Options),
+    /// Print figures for Prometheus
+    Metrics,
+    /// Report what became of the mail of a time
+    Report(report::Options),
     /// Tell where mail to an address would go, sending nothing
     Route(route::Options),
     /// Make the spool, or put owners and modes of one that is there right
@@ -189,6 +204,11 @@ pub fn main(mut args: Vec<OsString>) -> Done {
         Command::Restore(o) => act::restore(&context("smtp-queue restore"), &o),
         Command::Bounce(o) => giveup::bounce(&context("smtp-queue bounce"), &o),
         Command::Expire(o) => giveup::expire(&context("smtp-queue expire"), &o),
+        Command::Export(o) => export::export(&context("smtp-queue export"), &o),
+        Command::Import(o) => import::import(&context("smtp-queue import"), &o),
+        Command::Check(o) => check::check(&context("smtp-queue check"), &o),
+        Command::Metrics => metrics::metrics(&context("smtp-queue metrics")),
+        Command::Report(o) => report::report(&context("smtp-queue report"), &o),
         Command::Reroute(o) => act::reroute(&context("smtp-queue reroute"), &o),
         Command::Route(o) => route::route(&context("smtp-queue route"), &o),
         Command::Setup => setup::setup(&context("smtp-queue setup")),

@@ -7,6 +7,8 @@
 
 mod learn;
 
+pub use learn::reason_group;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;

@@ -1,10 +1,10 @@
 //! The service with a handler that stores nothing: limits, ends, TLS.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::*;
 use crate::net::tls::{Connector, self_signed};
@@ -52,7 +52,7 @@ impl Handler for Counter {
 struct Server {
     address: SocketAddr,
     taken: Arc<AtomicUsize>,
-    stop: oneshot::Sender<()>,
+    control: watch::Sender<Phase>,
     ended: tokio::task::JoinHandle<io::Result<()>>,
 }
 
@@ -103,34 +103,28 @@ fn start(wish: Wish) -> Server {
         command_timeout: wish.timeout,
         min_rate: wish.min_rate,
     };
-    let (stopper, stop) = watch::channel(false);
+    let (control, phase) = watch::channel(Phase::Serve);
     let shared = Shared {
         settings: Arc::new(settings),
         acceptor: Some(Acceptor::from_pem(&certificate, &key).unwrap()),
         implicit_tls: wish.implicit_tls,
         listener: place.to_string(),
-        files: Arc::new(Semaphore::new(4)),
-        stop,
+        pool: Pool::new(4),
+        phase: phase.clone(),
     };
     let service = Service {
         slots: Slots::new(wish.sessions, wish.per_address),
         sessions: JoinSet::new(),
+        accepting: None,
     };
     let counter = Counter::default();
     let taken = counter.taken.clone();
-    let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(service.run(
-        vec![(socket, Arc::new(shared))],
-        move |_, _| counter.clone(),
-        async move {
-            let _ = stopped.await;
-            stopper
-        },
-    ));
+    let places = vec![(socket, Arc::new(shared))];
+    let ended = tokio::spawn(service.run(places, move |_, _| counter.clone(), phase));
     Server {
         address,
         taken,
-        stop,
+        control,
         ended,
     }
 }
@@ -234,7 +228,7 @@ fn sv_61_stopping_ends_idle_sessions_and_lets_transactions_finish() {
         let mut idle = Client::new(&server).await;
         let mut busy = Client::new(&server).await;
         busy.begin().await;
-        server.stop.send(()).unwrap();
+        server.control.send(Phase::Stop).unwrap();
         assert!(idle.line().await.starts_with("421 4.3.2"));
         assert_eq!(idle.line().await, "");
         drop(idle);
