@@ -137,7 +137,7 @@ def until(text, limit=20):
         except OSError: sys.exit("alpine ended: %r" % seen[-1500:])
 def type(text): global seen; seen = b""; os.write(fd, text)
 until(b"Subject")
-type(b"from alpine\r"); until(b"alpine")
+type(b"\t\t\t"); type(b"from alpine\r"); until(b"alpine")
 type(b"first\r.\rafter the dot\r"); until(b"dot")
 type(b"\x18"); until(b"Send message")
 type(b"y")
