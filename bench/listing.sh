@@ -10,9 +10,9 @@ work=${WORK:-/tmp/smtputils-listing}
 mkdir -p "$work/mnt"
 cc -O2 -o "$work/fill-spool" "$here/bench/fill-spool.c"
 if [ ! -f "$work/spool.img" ]; then
-    # Blocks of 1 KiB: two small files a message.
+    # Blocks of 1 KiB: two small files a message, and long directories of them.
     truncate -s 6G "$work/spool.img"
-    mkfs.ext4 -q -b 1024 -N $((messages * 2 + 600000)) "$work/spool.img"
+    mkfs.ext4 -q -b 1024 -O large_dir -N $((messages * 2 + 600000)) "$work/spool.img"
 fi
 mountpoint -q "$work/mnt" || mount -o loop,noatime "$work/spool.img" "$work/mnt"
 cat >"$work/config.toml" <<END
