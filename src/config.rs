@@ -164,6 +164,14 @@ pub struct Serve {
     pub relay_domains: Vec<String>,
     /// Lists of their recipients; none: anybody is one.
     pub relay_recipients: Vec<PathBuf>,
+    /// Wait before the greeting; who talks meanwhile is refused.
+    pub greeting_delay: Duration,
+    /// Transactions of one session; 0: any.
+    pub max_messages: usize,
+    /// Take no mail at all (RFC 7504).
+    pub refuse_all: bool,
+    /// Proxies that are believed (PROXY protocol).
+    pub proxy_from: Vec<Network>,
     /// Networks that VRFY and EXPN tell who is here.
     pub vrfy_from: Vec<Network>,
     /// Content filter: program and arguments.
@@ -356,6 +364,10 @@ impl Default for Serve {
             users: Vec::new(),
             relay_domains: Vec::new(),
             relay_recipients: Vec::new(),
+            greeting_delay: Duration::ZERO,
+            max_messages: 0,
+            refuse_all: false,
+            proxy_from: Vec::new(),
             vrfy_from: Vec::new(),
             filter: Filter::default(),
             max_sessions: 256,

@@ -8,6 +8,7 @@ mod sink;
 mod table;
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::config::LogTo;
@@ -45,11 +46,53 @@ fn set(sink: Sink) {
     *SINK.lock().unwrap_or_else(PoisonError::into_inner) = sink;
 }
 
+/// Lines are JSON objects from now on.
+pub fn as_json() {
+    JSON.store(true, Ordering::Relaxed);
+}
+
+static JSON: AtomicBool = AtomicBool::new(false);
+
 fn write(severity: Severity, event: &str, pairs: &[(&str, &dyn Display)]) {
     let mut sink = SINK.lock().unwrap_or_else(PoisonError::into_inner);
-    if !matches!(*sink, Sink::None) {
+    if matches!(*sink, Sink::None) {
+        return;
+    }
+    if JSON.load(Ordering::Relaxed) {
+        let time = jiff::Timestamp::now();
+        sink.write_bare(severity, &object(time, severity, event, pairs));
+    } else {
         sink.write(severity, &line(event, pairs));
     }
+}
+
+/// One line too: what a terminal obeys is escaped in JSON's way.
+fn object(
+    time: jiff::Timestamp,
+    severity: Severity,
+    event: &str,
+    pairs: &[(&str, &dyn Display)],
+) -> String {
+    let mut map = serde_json::Map::new();
+    let mut add = |key: &str, value: String| map.insert(key.to_owned(), value.into());
+    add("time", format!("{time:.3}"));
+    add("severity", format!("{severity:?}").to_lowercase());
+    add("event", event.to_owned());
+    for (key, value) in pairs {
+        add(key, value.to_string());
+    }
+    map.insert("v".to_owned(), 1.into());
+    let text = serde_json::Value::Object(map).to_string();
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match escape::is_hidden(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 /// Longest line, octets; datagrams of syslog are cut by daemons above it.

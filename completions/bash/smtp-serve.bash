@@ -23,7 +23,7 @@ _smtp__serve() {
 
     case "${cmd}" in
         smtp__serve)
-            opts="-h -V --listen --stdin --role --relay-from --hostname --tls-certificate --tls-key --spool --config --help --version"
+            opts="-h -V --listen --stdin --role --json --relay-from --hostname --tls-certificate --tls-key --spool --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

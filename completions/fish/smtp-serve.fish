@@ -7,5 +7,6 @@ complete -c smtp-serve -l tls-key -d 'Key of the certificate, PEM' -r -F
 complete -c smtp-serve -l spool -d 'The spool' -r -F
 complete -c smtp-serve -l config -d 'Configuration file' -r -F
 complete -c smtp-serve -l stdin -d 'Serve one session on standard input and output'
+complete -c smtp-serve -l json -d 'Write the log as JSON'
 complete -c smtp-serve -s h -l help -d 'Print help'
 complete -c smtp-serve -s V -l version -d 'Print version'

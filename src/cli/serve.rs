@@ -38,6 +38,9 @@ pub struct Args {
     /// What an inherited socket is for; else its name or port says it
     #[arg(long, value_name = "ROLE", value_parser = role)]
     role: Option<(Role, bool)>,
+    /// Write the log as JSON
+    #[arg(long)]
+    json: bool,
     /// Networks that may send to anybody
     #[arg(long, value_name = "NETWORK")]
     relay_from: Vec<String>,
@@ -70,6 +73,9 @@ pub fn run(args: Vec<OsString>) -> Done {
     let args = super::parse::<Args>(TOOL, args)?;
     let config = configuration(&args)?;
     log::open(config.log, TOOL);
+    if args.json {
+        log::as_json();
+    }
     match inherited.map_err(|e| Stop::new(Class::OsErr, format!("inherited sockets: {e}")))? {
         Inherited::Connection(socket, word) => {
             stdin::serve_socket(&args, &config, socket, word.as_deref())

@@ -91,6 +91,10 @@ pub const KEYS: &[Key] = keys! {
     "serve.users" = "[]", "where users are looked up besides aliases; empty: the system's", |c| Slot::Users(&mut c.serve.users);
     "serve.relay_domains" = "[]", "domains that this host is a backup for", |c| Slot::Patterns(&mut c.serve.relay_domains);
     "serve.relay_recipients" = "[]", "lists of their recipients; none: anybody", |c| Slot::Paths(&mut c.serve.relay_recipients);
+    "serve.greeting_delay" = "\"0s\"", "wait before the greeting; clients that talk meanwhile are refused", |c| Slot::Duration(&mut c.serve.greeting_delay, 0..=60);
+    "serve.max_messages" = "0", "messages of one session; 0: any", |c| Slot::Count(&mut c.serve.max_messages, 0..=MOST);
+    "serve.refuse_all" = "false", "take no mail at all: this host has no mailboxes", |c| Slot::Flag(&mut c.serve.refuse_all);
+    "serve.proxy_from" = "[]", "networks of proxies that are believed on listeners with the option proxy", |c| Slot::Networks(&mut c.serve.proxy_from);
     "serve.vrfy_from" = "[]", "networks that VRFY and EXPN tell who is here", |c| Slot::Networks(&mut c.serve.vrfy_from);
     "serve.filter" = "[]", "program, with arguments, that every message passes through", |c| Slot::Command(&mut c.serve.filter.command);
     "serve.filter_timeout" = "\"1m\"", "longest it may take with a message", |c| Slot::Duration(&mut c.serve.filter.timeout, 1..=540);

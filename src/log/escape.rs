@@ -60,7 +60,7 @@ fn push(out: &mut String, c: char) {
 /// Controls (C0, C1, DEL), line and paragraph separators, marks of direction,
 /// characters without width, tags and private use: what could end a line, drive
 /// a terminal or make text look like another.
-fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -65,6 +65,16 @@ impl Sink {
         }
     }
 
+    /// As [`Sink::write`], without the program's name where no protocol wants it.
+    pub fn write_bare(&mut self, severity: Severity, line: &str) {
+        match self {
+            Sink::Stderr { journal: false, .. } => {
+                let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+            }
+            _ => self.write(severity, line),
+        }
+    }
+
     /// Whatever fails here stays here: mail goes on without its log.
     pub fn write(&mut self, severity: Severity, line: &str) {
         match self {

@@ -137,3 +137,14 @@ proptest::proptest! {
         }
     }
 }
+
+/// The same as an object: I7 and I8 hold there too.
+#[test]
+fn a_line_as_json() {
+    let time = jiff::Timestamp::from_millisecond(1_000).unwrap();
+    let pairs: [(&str, &dyn Display); 2] = [("id", &"1D4"), ("from", &"a\n\u{202e}\u{1b}\"@b")];
+    assert_eq!(
+        object(time, Severity::Info, "received", &pairs),
+        r#"{"event":"received","from":"a\n\u202e\u001b\"@b","id":"1D4","severity":"info","time":"1970-01-01T00:00:01.000Z","v":1}"#
+    );
+}

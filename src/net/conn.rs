@@ -13,11 +13,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
+use super::proxy::{self, Progress, Told};
 use super::tls::examine::{Examined, examined};
 use super::tls::{Acceptor, Connector, Demand, Session, TlsError, TlsInfo};
 use crate::class::{Class, Classify};
@@ -244,6 +245,35 @@ impl Conn {
                 "TLS is for TCP, not for Unix sockets".to_string(),
             )),
             _ => Err(TlsError::Handshake("TLS is on already".to_string())),
+        }
+    }
+
+    /// Reads the header of the PROXY protocol, and no octet more; from then on
+    /// the connection has the ends that it tells. At most this long.
+    pub async fn read_proxy(&mut self, limit: Duration) -> io::Result<()> {
+        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "no PROXY header");
+        let header = async {
+            let (mut header, mut more) = (Vec::new(), 1);
+            loop {
+                let read = header.len();
+                header.resize(read + more, 0);
+                let space = header.get_mut(read..).unwrap_or_default();
+                self.read_exact(space).await?;
+                match proxy::progress(&header) {
+                    Progress::More(octets) => more = octets,
+                    Progress::Over(told) => return Ok(told),
+                    Progress::Wrong => return Err(wrong()),
+                }
+            }
+        };
+        match timeout(limit, header).await {
+            Ok(told) => {
+                if let Told::Ends { peer, local } = told? {
+                    self.ends = Some(Ends { peer, local });
+                }
+                Ok(())
+            }
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 

@@ -6,5 +6,6 @@ pub mod dns;
 pub mod drive;
 pub mod kept;
 pub mod lookup;
+pub mod proxy;
 pub mod stdio;
 pub mod tls;

@@ -108,6 +108,9 @@ pub fn settings(config: &Config, role: Role, local: bool, starttls: bool) -> Arc
             vrfy: true,
             expn: true,
             help: true,
+            // RFC 9422 (EX-45).
+            rcpt_max: (!local).then_some(serve.max_recipients),
+            mail_max: (!local && serve.max_messages > 0).then_some(serve.max_messages),
             ..Caps::default()
         },
         local,
@@ -226,11 +229,25 @@ impl<'s> Intake<'s> {
         );
         self.filter = self.filter(&envelope, hello);
         self.discard = rewrite.discard;
-        let facts = self.caller.as_ref().map(|caller| Facts {
-            rewrite,
-            original,
-            ..self.facts(caller, &envelope.sender, id.as_str(), now)
-        });
+        let facts = match &self.caller {
+            Some(caller) => Some(Facts {
+                rewrite,
+                original,
+                full_name: caller.full_name.clone().filter(|_| {
+                    let sender = envelope.sender.mailbox();
+                    sender.is_none_or(|sender| sender.same(&caller.address))
+                }),
+                ..self.facts(&envelope.sender, &caller.address, id.as_str(), now)
+            }),
+            // RFC 6409 section 8: a submission server adds what is missing, a
+            // relay must not (EX-39).
+            None if self.client.role == Role::Submission => {
+                let policy = &self.desk.policy;
+                let nobody = policy.mailbox(&self.client, &ForwardPath::Postmaster);
+                Some(self.facts(&envelope.sender, &nobody, id.as_str(), now))
+            }
+            None => None,
+        };
         let limits = self.limits();
         Ok(Incoming::new(spool, id, envelope, field, facts, limits))
     }
@@ -302,16 +319,13 @@ impl<'s> Intake<'s> {
         }
     }
 
-    fn facts(&self, caller: &Caller, sender: &ReversePath, id: &str, now: Timestamp) -> Facts {
-        let sender = sender.mailbox().unwrap_or(&caller.address);
+    /// `fallback` stands where the envelope has no sender.
+    fn facts(&self, sender: &ReversePath, fallback: &Mailbox, id: &str, now: Timestamp) -> Facts {
         Facts {
             origin: self.desk.origin.clone(),
             hostname: self.desk.hostname.clone(),
-            sender: sender.clone(),
-            full_name: caller
-                .full_name
-                .clone()
-                .filter(|_| sender.same(&caller.address)),
+            sender: sender.mailbox().unwrap_or(fallback).clone(),
+            full_name: None,
             now,
             unique: id.to_string(),
             gateway: false,

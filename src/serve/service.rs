@@ -5,6 +5,7 @@
 //! it was accepted, and no thread waits for another's lock or takes its work.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,6 +48,9 @@ const OLD_AGE: Duration = Duration::from_secs(3600);
 /// served meanwhile gives some back.
 const SHORTAGE: Duration = Duration::from_millis(100);
 
+/// Wait for a PROXY header, which proxies send at once.
+const PROXY_LIMIT: Duration = Duration::from_secs(5);
+
 /// A listener with its certificate.
 pub type Post = (Listener, Option<Acceptor>);
 
@@ -65,6 +69,12 @@ pub fn run(config: &Config, desk: Desk, posts: Vec<Post>, link: Worker) -> io::R
                 settings: intake::settings(config, listener.role, false, acceptor.is_some()),
                 acceptor,
                 implicit_tls: listener.implicit_tls,
+                greeting_delay: config.serve.greeting_delay,
+                refuse_all: config.serve.refuse_all,
+                proxy: listener
+                    .options
+                    .proxy
+                    .then(|| config.serve.proxy_from.clone()),
                 listener: listener.to_string(),
                 pool: pool.clone(),
                 phase: phase.clone(),
@@ -171,6 +181,9 @@ pub fn run_one(
         settings: intake::settings(config, role, false, acceptor.is_some()),
         acceptor,
         implicit_tls,
+        greeting_delay: config.serve.greeting_delay,
+        refuse_all: config.serve.refuse_all,
+        proxy: None,
         listener: socket.local_addr()?.to_string(),
         pool: Pool::new(1),
         phase,
@@ -219,7 +232,7 @@ impl Service {
     ) -> io::Result<()>
     where
         H: Handler + Send + 'static,
-        F: Fn(&Conn, Role) -> H,
+        F: Fn(&Conn, Role) -> H + Clone + Send + 'static,
     {
         let (accepted, mut incoming) = mpsc::channel(1);
         let mut acceptors = JoinSet::new();
@@ -246,24 +259,28 @@ impl Service {
     fn begin<H, F>(&mut self, conn: Conn, shared: Arc<Shared>, handler: &F)
     where
         H: Handler + Send + 'static,
-        F: Fn(&Conn, Role) -> H,
+        F: Fn(&Conn, Role) -> H + Clone + Send + 'static,
     {
-        match self.slots.take(conn.peer().map(|a| a.ip())) {
-            Ok(slot) => {
-                let handler = handler(&conn, shared.settings.role);
-                let session = serve(conn, shared, handler);
-                self.sessions.spawn(async move {
-                    let _slot = slot;
-                    session.await;
-                });
+        if shared.proxy.is_none() {
+            if let Some(session) = admit(conn, shared, &self.slots, handler) {
+                self.sessions.spawn(session);
             }
-            Err(busy) => {
-                log::refused(&client_name(&conn), None, None, &busy.reply().trim_end());
-                if !shared.implicit_tls {
-                    conn.try_write(busy.reply().as_bytes());
-                }
-            }
+            return;
         }
+        // Whose place it takes is known only behind the header.
+        let Ok(waiting) = self.slots.take(None) else {
+            return;
+        };
+        let (slots, handler) = (self.slots.clone(), handler.clone());
+        self.sessions.spawn(async move {
+            let conn = introduced(conn, &shared).await;
+            drop(waiting);
+            if let Some(conn) = conn
+                && let Some(session) = admit(conn, shared, &slots, &handler)
+            {
+                session.await;
+            }
+        });
     }
 
     async fn finish(mut self, mut phase: watch::Receiver<Phase>) {
@@ -281,6 +298,57 @@ impl Service {
                 },
                 () = &mut too_late => return log::stopped_sessions(self.sessions.len()),
             }
+        }
+    }
+}
+
+/// A session, where there is a place for it; else a word of regret.
+fn admit<H, F>(
+    conn: Conn,
+    shared: Arc<Shared>,
+    slots: &Arc<Slots>,
+    handler: &F,
+) -> Option<impl Future<Output = ()> + Send + use<H, F>>
+where
+    H: Handler + Send + 'static,
+    F: Fn(&Conn, Role) -> H,
+{
+    match slots.take(conn.peer().map(|a| a.ip())) {
+        Ok(slot) => {
+            let handler = handler(&conn, shared.settings.role);
+            let session = serve(conn, shared, handler);
+            Some(async move {
+                let _slot = slot;
+                session.await;
+            })
+        }
+        Err(busy) => {
+            log::refused(&client_name(&conn), None, None, &busy.reply().trim_end());
+            if !shared.implicit_tls {
+                conn.try_write(busy.reply().as_bytes());
+            }
+            None
+        }
+    }
+}
+
+/// The connection as the proxy before us describes it. Only a proxy that is
+/// listed is believed, and on such a listener nobody else is served: else anyone
+/// could choose his address (P8).
+async fn introduced(mut conn: Conn, shared: &Shared) -> Option<Conn> {
+    let proxies = shared.proxy.as_deref().unwrap_or_default();
+    let is_listed = |peer: SocketAddr| proxies.iter().any(|n| n.contains(peer.ip()));
+    let client = client_name(&conn);
+    let told = match conn.peer().is_none_or(is_listed) {
+        true => conn.read_proxy(PROXY_LIMIT).await,
+        false => Err(io::Error::other("not in serve.proxy_from")),
+    };
+    match told {
+        Ok(()) => Some(conn),
+        Err(error) => {
+            let why = error.to_string();
+            log::disconnected(&client, &shared.listener, 0, Duration::ZERO, Some(&why));
+            None
         }
     }
 }

@@ -17,6 +17,7 @@ use super::pool::Pool;
 use crate::net::conn::Conn;
 use crate::net::stdio::{Handler, ask};
 use crate::net::tls::{Acceptor, TlsError};
+use crate::route::network::Network;
 use crate::smtp::server::{Answer, Ask, Session, Settings, Step};
 
 /// After our last word: so long, and so many octets, are waited for the peer to
@@ -40,6 +41,12 @@ pub struct Shared {
     pub acceptor: Option<Acceptor>,
     /// TLS comes before the greeting.
     pub implicit_tls: bool,
+    /// Who talks before it is over is refused.
+    pub greeting_delay: Duration,
+    /// No mail is taken here.
+    pub refuse_all: bool,
+    /// Who may send a PROXY header, where the listener wants one.
+    pub proxy: Option<Vec<Network>>,
     /// The listener's name, for the log.
     pub listener: String,
     /// Does what blocks, for all listeners.
@@ -106,6 +113,7 @@ impl<H: Handler + Send + 'static> Dialogue<H> {
             };
             self.session = Session::new(self.shared.settings.clone(), true, Instant::now());
         }
+        self.greet().await;
         loop {
             let (back, next) = self.talk().await;
             self = back;
@@ -121,6 +129,20 @@ impl<H: Handler + Send + 'static> Dialogue<H> {
                 }
                 Ok(Next::Lost) => return (messages, self.lost().await),
                 Err(error) => return (messages, Err(error)),
+            }
+        }
+    }
+
+    /// Decides on the greeting, which the machine has ready (SV-02, SV-03).
+    async fn greet(&mut self) {
+        let delay = self.shared.greeting_delay;
+        if self.shared.refuse_all {
+            self.session.refuse_all();
+        } else if !delay.is_zero() {
+            let mut early = Vec::new();
+            let talked = timeout(delay, self.conn.fill(&mut early)).await;
+            if talked.is_ok() {
+                self.session.refuse_early();
             }
         }
     }

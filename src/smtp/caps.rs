@@ -46,7 +46,14 @@ impl Caps {
             .iter()
             .filter(|(_, flag)| *flag(&mut copy))
             .map(|(keyword, _)| (*keyword).to_owned());
-        flags.chain(size).chain(auth).collect()
+        flags.chain(size).chain(self.limits()).chain(auth).collect()
+    }
+
+    fn limits(&self) -> Option<String> {
+        let rcpt = self.rcpt_max.map(|most| format!(" RCPTMAX={most}"));
+        let mail = self.mail_max.map(|most| format!(" MAILMAX={most}"));
+        let words: String = rcpt.into_iter().chain(mail).collect();
+        (!words.is_empty()).then(|| format!("LIMITS{words}"))
     }
 
     fn read_line(&mut self, line: &str) {

@@ -74,6 +74,10 @@ pub struct Session {
     /// A [`Step::Discard`] is owed.
     discard: bool,
     stopping: bool,
+    /// QUIT is all that is heard (RFC 7504 section 3).
+    refusing: bool,
+    /// Transactions begun, towards [`Caps::mail_max`](super::caps::Caps).
+    mails: usize,
 }
 
 /// What is read next.
@@ -164,7 +168,25 @@ impl Session {
             fresh: true,
             discard: false,
             stopping: false,
+            refusing: false,
+            mails: 0,
         }
+    }
+
+    /// In place of the greeting: no mail is taken here (RFC 7504, SV-03). The
+    /// client is to say QUIT; all else gets 503.
+    pub fn refuse_all(&mut self) {
+        self.out.clear();
+        self.refusing = true;
+        let text = format!("{} takes no mail", self.settings.hostname);
+        Reply::new(554, (0, 0, 0), text).write(&mut self.out);
+    }
+
+    /// In place of the greeting: the client talked before it (SV-02, P5).
+    pub fn refuse_early(&mut self) {
+        self.out.clear();
+        let text = "You talk before you are greeted, closing";
+        self.close(Reply::new(554, (5, 5, 0), text));
     }
 
     /// Takes bytes from the front of `input` as far as it can.

@@ -7,6 +7,7 @@
 mod addresses;
 mod certificate;
 mod ends;
+mod greeting;
 mod intake;
 mod limits;
 mod log;

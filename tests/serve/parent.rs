@@ -256,3 +256,33 @@ fn sockets_are_taken_over() {
         }
     }
 }
+
+/// P8: a proxy that is listed says who the client is; nobody else is served.
+#[test]
+fn p8_a_proxy_names_the_client() {
+    let site = Site::with_bob("proxy_from = [\"127.0.0.1/32\"]\nrelay_from = [\"192.0.2.0/24\"]");
+    let server = site.start_at(&["127.0.0.1:0,proxy"]);
+    let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    v2.extend([192, 0, 2, 7, 198, 51, 100, 1, 0x12, 0x34, 0, 25]);
+    for (header, relays) in [
+        (&b"PROXY TCP4 192.0.2.7 198.51.100.1 4660 25\r\n"[..], "250"),
+        (&v2, "250"),
+        (b"PROXY TCP4 203.0.113.9 198.51.100.1 4660 25\r\n", "550"),
+    ] {
+        let mut client = server.connect();
+        client.send(header);
+        assert_eq!(client.reply(), "220 mx.b.example ESMTP");
+        client.expect("EHLO c.example", "250");
+        client.expect("MAIL FROM:<a@a.example>", "250");
+        client.expect("RCPT TO:<x@far.example>", relays);
+    }
+    fs::write(
+        site.config(),
+        fs::read_to_string(site.config())
+            .unwrap()
+            .replace("127.0.0.1/32", "192.0.2.1/32"),
+    )
+    .unwrap();
+    let other = site.start_at(&["127.0.0.1:0,proxy"]);
+    assert_eq!(other.connect().line(), "");
+}

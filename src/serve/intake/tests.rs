@@ -198,6 +198,41 @@ fn sv_60_a_stranger_on_the_blocking_driver_is_hurried_and_relays_nothing() {
     assert!(said.contains("\r\n421 4.4.2 "), "{said}");
 }
 
+/// EX-39: a submission server adds what a header lacks; a relay must not.
+#[test]
+fn ex_39_submission_completes_headers_and_a_relay_does_not() {
+    let config = config();
+    for (role, is_completed) in [(Role::Submission, true), (Role::Mx, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open_or_create(&dir.path().join("spool"), None).unwrap();
+        let desk = local::desk(&config, spool, Box::new(|_| {}));
+        let text = "EHLO c\r\nMAIL FROM:<alice@a.example>\r\nRCPT TO:<x@far.example>\r\n\
+                    DATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n";
+        let mut talk = Talk {
+            input: text.bytes().collect(),
+            said: Vec::new(),
+        };
+        let client = Client {
+            role,
+            ..Client::default()
+        };
+        let settings = settings(&config, Role::Mx, false, false);
+        let mut session = Session::new(settings, false, Instant::now());
+        drive(&mut session, &mut Intake::new(&desk, client), &mut talk).unwrap();
+        let entry = desk.spool.list().unwrap().remove(0);
+        let mut content = String::new();
+        let (_, mut reader) = desk.spool.read(&entry).unwrap();
+        reader.read_to_string(&mut content).unwrap();
+        for field in [
+            "\r\nDate: ",
+            "\r\nMessage-ID: <",
+            "\r\nFrom: alice@a.example",
+        ] {
+            assert_eq!(content.contains(field), is_completed, "{role:?}: {content}");
+        }
+    }
+}
+
 #[test]
 fn sv_53_protocol_names() {
     let hello = |esmtp| Hello {

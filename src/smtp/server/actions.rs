@@ -65,7 +65,11 @@ pub(super) fn mail(session: &mut Session, command: Command) {
     {
         let reply = Reply::new(552, (5, 3, 4), "Message too big");
         session.refuse(Refusal::Junk(reply));
+    } else if caps.mail_max.is_some_and(|most| session.mails >= most) {
+        let reply = Reply::new(421, (4, 7, 0), "Too many messages in one session");
+        session.refuse(Refusal::Free(reply));
     } else {
+        session.mails = session.mails.saturating_add(1);
         session.ask(Question::Mail(path, params));
     }
 }

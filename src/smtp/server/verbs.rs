@@ -236,6 +236,10 @@ impl Session {
         octets: Option<u64>,
     ) {
         let phase = self.phase();
+        if self.refusing && verb.word != "QUIT" {
+            let refusal = out_of_order("No mail is taken here, only QUIT");
+            return self.refuse_after(octets, refusal);
+        }
         let is_hello = matches!(verb.word, "EHLO" | "HELO" | "LHLO");
         if !(verb.offered)(&self.settings) && is_hello {
             // EX-41: the other protocol's hello is no command of this one.
