@@ -53,7 +53,7 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::per_second(2.0);
         let turns: Vec<_> = (0..3).map(|_| pace.turn(now) - now).collect();
-        assert_eq!(turns, [SECOND * 0, SECOND / 2, SECOND]);
+        assert_eq!(turns, [Duration::ZERO, SECOND / 2, SECOND]);
         let later = now + SECOND * 60;
         assert_eq!(pace.turn(later), later);
         assert_eq!(pace.turn(later), later + SECOND / 2);

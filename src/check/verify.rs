@@ -190,7 +190,7 @@ impl Verifier {
         for ledger in [&self.state, &self.cache].into_iter().flatten() {
             match ledger.known(&key, Timestamp::now()) {
                 Some(Known::Finding(known)) if known.level >= self.wishes.level => {
-                    return Ok(known);
+                    return Ok(*known);
                 }
                 Some(Known::Again(at)) => not_before = Some(at),
                 _ => {}
@@ -306,10 +306,10 @@ impl Verifier {
             );
             return Ok(());
         }
-        if self.wishes.vrfy || self.wishes.expn {
-            if self.ask_by_name(mailbox, &hosts, finding).await {
-                return Ok(());
-            }
+        if (self.wishes.vrfy || self.wishes.expn)
+            && self.ask_by_name(mailbox, &hosts, finding).await
+        {
+            return Ok(());
         }
         loop {
             let answer = self.hosts.ask(&hosts, Query::Rcpt(mailbox.clone())).await;

@@ -104,9 +104,12 @@ enum Engine {
     Stub(Arc<Bulk>),
 }
 
+/// What a question came to.
+type Records = Result<Vec<Record>, Nothing>;
+
 struct Bulk {
     stub: Stub,
-    kept: Kept<(String, RecordType), Arc<Result<Vec<Record>, Nothing>>>,
+    kept: Kept<(String, RecordType), Arc<Records>>,
 }
 
 impl fmt::Debug for Resolver {

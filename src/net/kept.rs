@@ -26,14 +26,20 @@ struct Generations<K, V> {
     old: HashMap<K, Cell<V>>,
 }
 
-impl<K: Hash + Eq + Clone, V: Clone> Kept<K, V> {
-    pub fn new() -> Kept<K, V> {
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Kept<K, V> {
         Kept {
             generations: Mutex::new(Generations {
                 young: HashMap::new(),
                 old: HashMap::new(),
             }),
         }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Kept<K, V> {
+    pub fn new() -> Kept<K, V> {
+        Kept::default()
     }
 
     /// The kept value, or what `ask` gives; it tells for how long it is good.

@@ -189,11 +189,11 @@ impl<T: Send + 'static> UnderWay<T> {
 
 /// Runs all of it at once, on this task.
 pub async fn join_all<W: Future>(work: Vec<W>) -> Vec<W::Output> {
-    let mut under_way: Vec<(Pin<Box<W>>, Option<W::Output>)> =
-        work.into_iter().map(|w| (Box::pin(w), None)).collect();
+    let mut under_way: Vec<Pin<Box<W>>> = work.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<W::Output>> = under_way.iter().map(|_| None).collect();
     poll_fn(|cx| {
         let mut left = false;
-        for (work, done) in &mut under_way {
+        for (work, done) in under_way.iter_mut().zip(&mut done) {
             if done.is_none() {
                 match work.as_mut().poll(cx) {
                     Poll::Ready(output) => *done = Some(output),
@@ -207,7 +207,7 @@ pub async fn join_all<W: Future>(work: Vec<W>) -> Vec<W::Output> {
         }
     })
     .await;
-    under_way.into_iter().filter_map(|(_, done)| done).collect()
+    done.into_iter().flatten().collect()
 }
 
 /// One domain, with the addresses of its hosts where they are wished for.

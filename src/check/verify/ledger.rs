@@ -44,7 +44,7 @@ struct Entry {
 /// What is known of an address.
 #[derive(Debug, PartialEq)]
 pub enum Known {
-    Finding(Finding),
+    Finding(Box<Finding>),
     Again(Timestamp),
 }
 
@@ -89,7 +89,7 @@ impl Ledger {
     /// Opens or makes the file, for this process alone.
     pub fn open(path: &Path, life: Life) -> Result<Ledger, LedgerError> {
         let wrong = |e| LedgerError(path.display().to_string(), e);
-        let open = Open::open(path, life).map_err(wrong)?;
+        let open = Open::of(path, life).map_err(wrong)?;
         Ok(Ledger {
             path: path.to_owned(),
             life,
@@ -106,7 +106,7 @@ impl Ledger {
             return None;
         }
         match (entry.finding, entry.again) {
-            (Some(finding), _) => Some(Known::Finding(finding)),
+            (Some(finding), _) => Some(Known::Finding(Box::new(finding))),
             (None, again) => again.map(Known::Again),
         }
     }
@@ -151,7 +151,7 @@ impl Ledger {
 }
 
 impl Open {
-    fn open(path: &Path, life: Life) -> io::Result<Open> {
+    fn of(path: &Path, life: Life) -> io::Result<Open> {
         let mut open = Open::read_all(path)?;
         if let Life::Cache { .. } = life {
             let stale = open.1.saturating_sub(open.0.places.len());
@@ -314,11 +314,11 @@ mod tests {
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"address\":\"c\",\"at").unwrap();
         let ledger = Ledger::open(&path, Life::Run).unwrap();
-        let unknown = Known::Finding(found(Verdict::Unknown));
+        let unknown = Known::Finding(Box::new(found(Verdict::Unknown)));
         assert_eq!(ledger.known("a", at(9)), Some(unknown));
         assert_eq!(ledger.known("b", at(0)), Some(Known::Again(at(1))));
         ledger.note("b", &found(Verdict::Risky), at(2)).unwrap();
-        let risky = Known::Finding(found(Verdict::Risky));
+        let risky = Known::Finding(Box::new(found(Verdict::Risky)));
         assert_eq!(ledger.known("b", at(3)), Some(risky));
         // One run at a time.
         assert!(Ledger::open(&path, Life::Run).is_err());
