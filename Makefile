@@ -55,6 +55,7 @@ interop: all
 
 bench: all
 	@bench/run.sh $(RELEASE)
+	@bench/mx.sh $(RELEASE)
 	@bench/parallel.sh $(RELEASE)
 
 powercut: tools

@@ -51,13 +51,17 @@ max_sessions_per_address = 200
 certificate = "$W/cert.pem"
 key = "$W/key.pem"
 END
-if [ "$(id -u)" = 0 ]; then printf 'service_user = "root"\n%s\n' "$(cat server.toml)" >server.toml; fi
+if [ "$(id -u)" = 0 ]; then
+    sed -i '1i service_user = "nobody"' server.toml; chmod 711 .
+    SMTPUTILS_CONFIG=$W/server.toml "$BUILD/smtp-queue" setup || exit 69
+fi
 SMTPUTILS_CONFIG=$W/server.toml "$BUILD/smtp-serve" --listen 127.0.0.1:0 >serve.out 2>serve.err &
 for _ in $(seq 100); do grep -q '^listening ' serve.out && break; read -rt 0.1 <> <(:) || :; done
 TLS=$(sed -n 's/^listening .*:\([0-9]*\).*/\1/p' serve.out | head -1)
 [ -n "$TLS" ] || { cat serve.err; exit 69; }
 PLAIN=$((20000 + RANDOM % 20000))
-smtp-sink -c "127.0.0.1:$PLAIN" 200 >/dev/null 2>sink.err &
+as=; [ "$(id -u)" != 0 ] || as='-u nobody'
+smtp-sink $as -c "127.0.0.1:$PLAIN" 200 >/dev/null 2>sink.err &
 for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$PLAIN") 2>/dev/null && break; read -rt 0.1 <> <(:) || :; done
 
 export SMTPUTILS_CONFIG=$W/client.toml

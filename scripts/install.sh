@@ -31,5 +31,6 @@ zsh=site-functions
 for f in completions/zsh/*; do put 644 "$f" "$share/zsh/$zsh/$(basename "$f")"; done
 for f in completions/fish/*; do put 644 "$f" "$share/fish/vendor_completions.d/$(basename "$f")"; done
 put 644 share/config.toml.example "$share/doc/smtputils/config.toml.example"
+for f in share/verify/*; do put 644 "$f" "$share/smtputils/verify/$(basename "$f")"; done
 put 644 share/notices.txt "$share/smtputils/notices.txt"
 for f in README.md CHANGELOG.md; do put 644 "$f" "$share/doc/smtputils/$f"; done

@@ -32,7 +32,7 @@ pub use access::route_to;
 pub use aliases::{load_aliases, load_aliases_from};
 pub use book::{Book, BookFiles, System, load_book};
 pub use host::user_spool;
-pub use keys::{KEYS, Key, named_server};
+pub use keys::{KEYS, Key, named_server, server as parse_server};
 pub use queue::{Notices, Queue};
 pub use value::{duration_text, parse_duration, parse_size};
 

@@ -407,6 +407,23 @@ pub fn with_effective_user<T>(uid: u32, f: impl FnOnce() -> T) -> io::Result<T> 
     Ok(f())
 }
 
+/// The same with an effective group. Around [`with_effective_user`], not in it:
+/// that user may not change groups.
+///
+/// # Errors
+/// The system refuses; `f` did not run.
+pub fn with_effective_group<T>(gid: u32, f: impl FnOnce() -> T) -> io::Result<T> {
+    // SAFETY: getuid and getegid only read.
+    let (real, before) = unsafe { (libc::getuid(), libc::getegid()) };
+    if real != 0 || before == gid {
+        return Ok(f());
+    }
+    // SAFETY: only the effective group changes.
+    check(unsafe { libc::setegid(gid) })?;
+    let _restored = EffectiveGroup(before);
+    Ok(f())
+}
+
 /// Gives the user back when dropped, also by a panic.
 struct EffectiveUser(u32);
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(dead_code)] // The command line tests use the rest of it.
 #[path = "support/dns.rs"]
 mod dns;
 #[path = "deliver/site.rs"]
@@ -12,6 +13,8 @@ mod smtp;
 
 #[path = "deliver/bounces.rs"]
 mod bounces;
+#[path = "deliver/flow.rs"]
+mod flow;
 #[path = "deliver/killed.rs"]
 mod killed;
 #[path = "deliver/lmtp.rs"]

@@ -46,7 +46,7 @@ build_base() {
     quietly inroot "$base" apt-get update
     # No package may bring another mail server.
     quietly inroot "$base" apt-get install -y --no-install-recommends cron bsd-mailx- python3 systemd \
-        anacron at sudo alpine busybox-static exim4-base- default-mta- postfix- $(libraries)
+        anacron at sudo alpine perl busybox-static exim4-base- default-mta- postfix- $(libraries)
     # bsd-mailx asks for a mail server, which is us: unpacked, as it will be used.
     quietly inroot "$base" sh -c 'cd /var/cache/apt/archives && apt-get -o APT::Sandbox::User=root download bsd-mailx liblockfile1 liblockfile-bin libbsd0 libmd0 &&
         dpkg --unpack --force-depends ./bsd-mailx*.deb ./liblockfile*.deb ./libbsd0*.deb ./libmd0*.deb && dpkg --configure --force-depends -a'
@@ -85,6 +85,7 @@ timeout -k 5 600 unshare --mount --pid --net --uts --ipc --fork --kill-child \
         mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"; mount -t tmpfs -o mode=755 tmpfs "$1/dev"
         for d in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
             set -- "$1" $d; mknod -m 666 "$1/dev/$2" c $3 $4; done
+        mkdir "$1/dev/pts"; mount -t devpts -o newinstance,ptmxmode=666 devpts "$1/dev/pts"; ln -s pts/ptmx "$1/dev/ptmx"
         ln -s /proc/self/fd "$1/dev/fd"; mkdir "$1/dev/shm"; chmod 1777 "$1/dev/shm"
         hostname host.test; ip link set lo up
         exec env -i CASES="${CASES:-}" PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 chroot "$1" bash /root/tests/inside.sh

@@ -16,6 +16,7 @@ hostname = "ours.bench.test"
 local_domains = []
 spool = "/var/spool/smtputils"
 log = "none"
+${OURS_EXTRA:-}
 [serve]
 relay_from = ["127.0.0.0/8"]
 max_sessions_per_address = 200

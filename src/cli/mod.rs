@@ -8,6 +8,7 @@
 pub mod dialogue;
 pub mod drain;
 pub mod human;
+pub mod lines;
 pub mod mx;
 pub mod output;
 pub mod passwd;
@@ -29,6 +30,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::class::{Class, Classify};
+
+pub const TOOL_MX: &str = "smtp-mx";
 
 /// Why a command ends before its last line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,6 +207,28 @@ impl<'a> Worst<'a> {
 /// Clap prints its help then, as an error.
 const NO_COMMAND: clap::error::ErrorKind =
     clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+
+/// A name server on the command line, as in the configuration.
+fn server(text: &str) -> Result<std::net::SocketAddr, String> {
+    crate::config::parse_server(text)
+}
+
+/// How often a second; 0 means no limit.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: Option<f64> = text.parse().ok();
+    let fits = rate.filter(|r| r.is_finite() && (0.0..=1e6).contains(r));
+    fits.ok_or_else(|| "expected a number from 0 to 1000000".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (1..=10_000).contains(n));
+    number.ok_or_else(|| "expected a number from 1 to 10000".to_owned())
+}
+
+/// A length of time, as in the configuration: `30s`, `5m`.
+fn time(text: &str) -> Result<std::time::Duration, String> {
+    crate::config::parse_duration(text).ok_or_else(|| "expected a time like 30s or 5m".to_owned())
+}
 
 /// Parses the arguments with clap. A wrong command line is one line and status
 /// 64, not clap's paragraph and 2.

@@ -223,7 +223,10 @@ impl<'s> Job<'_, 's> {
             progress.delivered += usize::from(is_delivered(attempt));
             progress.delivered -= usize::from(before.is_some_and(|a| is_delivered(&a)));
         }
-        let sync = progress.delivered < self.targets.len() || !progress.locks.is_empty();
+        // What came to nothing yet settles nobody: nothing depends on it.
+        let is_final = attempts.iter().any(|a| a.result.is_final());
+        let is_open = progress.delivered < self.targets.len();
+        let sync = is_final && is_open || !progress.locks.is_empty();
         drop(progress);
         if let Err(error) = lock(self.claim).record(&attempts, sync) {
             lock(&self.progress).error = Some(error);

@@ -98,8 +98,11 @@ impl Board {
     }
 
     /// Lists messages, in the order of their due times.
-    pub fn put(&self, items: Vec<Item>) {
-        self.queue().unsorted.extend(items);
+    pub fn put(&self, items: impl ExactSizeIterator<Item = Item>) {
+        let mut queue = self.queue();
+        queue.unsorted.reserve_exact(items.len());
+        queue.unsorted.extend(items);
+        drop(queue);
         self.changed.notify_all();
     }
 
@@ -117,6 +120,14 @@ impl Board {
 
     pub fn is_empty(&self) -> bool {
         self.queue().is_empty()
+    }
+
+    /// True where other next hops than this one have mail and nobody idle to
+    /// work on it.
+    pub fn is_asked_for(&self, key: &str) -> bool {
+        let queue = self.queue();
+        let others = queue.lines.len() - usize::from(queue.lines.contains_key(key));
+        queue.idle == 0 && (others > 0 || !queue.common.is_empty())
     }
 
     /// Who works counts itself in and out.
@@ -224,6 +235,9 @@ impl Board {
             return;
         }
         let some: Vec<Item> = queue.unsorted.drain(..count).collect();
+        if queue.unsorted.len() < queue.unsorted.capacity() / 4 {
+            queue.unsorted.shrink_to_fit();
+        }
         drop(queue);
         let sorted: Vec<(Item, (Course, u64))> = some
             .into_iter()
@@ -281,6 +295,14 @@ impl Queue {
             self.was_common = true;
             return Some(Work::Message(item));
         }
+        self.next_line(pool, false)
+            .or_else(|| self.common.pop().map(Work::Message))
+            .or_else(|| self.next_line(pool, true))
+    }
+
+    /// A line's turn. Those whose hosts were found dead come when no other has
+    /// work: their messages are only put off.
+    fn next_line<'p>(&mut self, pool: &'p Pool, is_dead: bool) -> Option<Work<'p>> {
         for _ in 0..self.turns.len() {
             let Some(key) = self.turns.pop_front() else {
                 break;
@@ -289,10 +311,13 @@ impl Queue {
                 continue;
             }
             self.turns.push_back(Arc::clone(&key));
+            if pool.is_dead(&key) != is_dead {
+                continue;
+            }
             if let Some(slot) = pool.slot(&key) {
                 return Some(Work::Line(key, slot));
             }
         }
-        self.common.pop().map(Work::Message)
+        None
     }
 }

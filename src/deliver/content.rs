@@ -30,6 +30,13 @@ pub struct Letter<'c> {
     seven_bit: Mutex<Option<(File, u64)>>,
 }
 
+/// What a header tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    hops: usize,
+    header_eight_bit: bool,
+}
+
 /// A form that a server can take.
 pub struct Form {
     pub reader: Box<dyn Read + Send>,
@@ -49,15 +56,38 @@ impl<'c> Letter<'c> {
     /// Reads the header; `open` gives the content from its start each time.
     pub fn read(size: u64, body: BodyKind, long_lines: bool, open: Open<'c>) -> io::Result<Self> {
         let head = read_header(&mut *open()?)?;
-        Ok(Letter {
+        let seen = Seen {
+            hops: trace::hops(&head),
+            header_eight_bit: !head.is_ascii(),
+        };
+        Ok(Letter::known(size, body, long_lines, seen, open))
+    }
+
+    /// The same where the header was read before.
+    pub fn known(
+        size: u64,
+        body: BodyKind,
+        long_lines: bool,
+        seen: Seen,
+        open: Open<'c>,
+    ) -> Letter<'c> {
+        Letter {
             size,
             body,
             long_lines,
-            hops: trace::hops(&head),
-            header_eight_bit: !head.is_ascii(),
+            hops: seen.hops,
+            header_eight_bit: seen.header_eight_bit,
             open,
             seven_bit: Mutex::new(None),
-        })
+        }
+    }
+
+    /// What reading the header told.
+    pub fn seen(&self) -> Seen {
+        Seen {
+            hops: self.hops,
+            header_eight_bit: self.header_eight_bit,
+        }
     }
 
     /// The content as it is stored.

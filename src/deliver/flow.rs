@@ -15,7 +15,7 @@ use super::batch::Batch;
 use super::board::{Course, Item};
 use super::finish;
 use super::job::{Decision, Job, Next, Report, Taken, lock};
-use super::pool::Kept;
+use super::pool::{Kept, Slot};
 use super::result;
 use super::worker::{Hands, Reports};
 use crate::net::drive::Feed;
@@ -27,7 +27,7 @@ use crate::spool::{Attempt, Spool, SpoolError};
 /// Octets of a message that is held in memory.
 const SMALL: u64 = 128 * 1024;
 
-/// Messages over one connection before other next hops get their turn.
+/// Messages over one connection before other next hops that wait get their turn.
 pub const STINT: usize = 200;
 
 /// A message under way.
@@ -68,6 +68,7 @@ struct Peer {
 pub struct Flow<'a, 's> {
     hands: &'a Hands<'s>,
     key: &'a str,
+    slot: &'a Slot<'a>,
     peer: Peer,
     /// Messages that the session may still carry.
     room: usize,
@@ -82,6 +83,7 @@ impl<'a, 's> Flow<'a, 's> {
     pub fn new(
         hands: &'a Hands<'s>,
         key: &'a str,
+        slot: &'a Slot<'a>,
         kept: &Kept,
         reports: &'a mut Reports,
     ) -> Flow<'a, 's> {
@@ -91,6 +93,7 @@ impl<'a, 's> Flow<'a, 's> {
         Flow {
             hands,
             key,
+            slot,
             peer: Peer {
                 host: kept.host.clone(),
                 address: kept.address.clone(),
@@ -116,7 +119,11 @@ impl<'a, 's> Flow<'a, 's> {
 
     /// The stint is over, or somebody has to look at a message.
     fn is_over(&self) -> bool {
-        self.sent >= STINT || self.room == 0 || !self.left.is_empty() || self.hands.is_stopping()
+        let is_asked_for = || self.hands.board.is_asked_for(self.key);
+        self.sent >= STINT && is_asked_for()
+            || self.room == 0
+            || !self.left.is_empty()
+            || self.hands.is_stopping()
     }
 
     fn take(&mut self, item: Item, caps: &Caps) -> Option<(Message, Vec<u8>)> {
@@ -173,6 +180,7 @@ impl Feed for Flow<'_, '_> {
     }
 
     fn done(&mut self, outcomes: Vec<Outcome>, is_open: bool) {
+        self.slot.learn(&outcomes, is_open);
         let Some(mut under) = self.under.pop_front() else {
             return;
         };

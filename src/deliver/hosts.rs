@@ -1,13 +1,14 @@
 //! The addresses to try for a next hop, in order.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::Engine;
 use super::hop::{Place, Remote};
 use super::result::{self, Instead};
 use crate::net::conn::Address;
 use crate::net::dns::Addresses;
-use crate::route::mx::{MxAnswer, Plan, plan};
+use crate::net::lookup::is_own;
+use crate::route::mx::{MxAnswer, Plan, Trouble, plan};
 use crate::route::network::is_public;
 
 /// Addresses tried of one next hop in one attempt (D1).
@@ -55,9 +56,9 @@ pub async fn candidates(engine: &Engine, remote: &Remote) -> Result<Vec<Candidat
 }
 
 async fn by_mx(engine: &Engine, domain: &str) -> Result<Vec<Candidate>, Instead> {
-    let answer = match &engine.resolver {
+    let answer = match &*engine.resolver {
         Ok(resolver) => resolver.mx(domain).await,
-        Err(why) => MxAnswer::Temporary(why.clone()),
+        Err(why) => MxAnswer::Temporary(Trouble::Failed(why.clone())),
     };
     let is_self = |host: &str| engine.is_self(host);
     match plan(domain, answer, &is_self, &mut random) {
@@ -68,7 +69,7 @@ async fn by_mx(engine: &Engine, domain: &str) -> Result<Vec<Candidate>, Instead>
             Err(result::failed("5.1.10", words).into())
         }
         Plan::Permanent(status, words) => Err(result::failed(status, words).into()),
-        Plan::Temporary(words) => Err(result::deferred("4.4.3", words).into()),
+        Plan::Temporary(why) => Err(result::deferred("4.4.3", why.to_string()).into()),
     }
 }
 
@@ -124,7 +125,9 @@ async fn of_host(engine: &Engine, host: &str) -> Result<Option<Vec<Candidate>>, 
             let words = format!("the mail host {host} has no address");
             return Err(result::failed("5.4.4", words).into());
         }
-        Addresses::Temporary(words) => return Err(result::deferred("4.4.3", words).into()),
+        Addresses::Temporary(why) => {
+            return Err(result::deferred("4.4.3", why.to_string()).into());
+        }
     };
     let port = engine.config.delivery.port;
     let mut usable = Vec::new();
@@ -142,9 +145,9 @@ async fn of_host(engine: &Engine, host: &str) -> Result<Option<Vec<Candidate>>, 
 }
 
 async fn look_up(engine: &Engine, host: &str) -> Addresses {
-    match &engine.resolver {
+    match &*engine.resolver {
         Ok(resolver) => resolver.addresses(host).await,
-        Err(why) => Addresses::Temporary(why.clone()),
+        Err(why) => Addresses::Temporary(Trouble::Failed(why.clone())),
     }
 }
 
@@ -187,12 +190,6 @@ fn judge(engine: &Engine, address: IpAddr) -> Verdict {
     }
 }
 
-/// An address can be bound only where it is one of this host's.
-fn is_own(address: IpAddr) -> bool {
-    let special = address.is_unspecified() || address.is_multicast();
-    !special && UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
-}
-
 /// A host that the administrator wrote: no guard, and no bounce where the name
 /// does not exist, for that is more often a slip than the truth.
 async fn by_name(engine: &Engine, name: &str, port: u16) -> Result<Vec<Candidate>, Instead> {
@@ -204,7 +201,9 @@ async fn by_name(engine: &Engine, name: &str, port: u16) -> Result<Vec<Candidate
                 let words = format!("the configured host {name} has no address");
                 return Err(result::deferred("4.3.5", words).into());
             }
-            Addresses::Temporary(words) => return Err(result::deferred("4.4.3", words).into()),
+            Addresses::Temporary(why) => {
+                return Err(result::deferred("4.4.3", why.to_string()).into());
+            }
         },
     };
     let candidate = |address| Candidate::new(name, address, port);

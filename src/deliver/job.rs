@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::board::{Item, More};
-use super::content::Letter;
+use super::content::{Letter, Seen};
 use super::notice::MakeError;
 use super::{Engine, GaveUp, Summary, finish};
 use crate::log;
@@ -215,6 +215,8 @@ pub(super) struct Taken<'s> {
     state: State,
     tried: HashSet<u32>,
     progress: Progress,
+    /// Of the content's header, once it was read.
+    seen: Option<Seen>,
 }
 
 impl<'s> Taken<'s> {
@@ -282,6 +284,7 @@ impl<'s> Taken<'s> {
             head,
             targets,
             tried: more.tried,
+            seen: None,
             progress: Progress {
                 locks: std::mem::take(&mut report.carried.locks),
                 ..Progress::default()
@@ -457,8 +460,13 @@ impl<'s> Taken<'s> {
             Ok(Box::new(message))
         };
         let check = &self.head.check;
-        let letter = match Letter::read(check.length, check.body, check.long_lines, Box::new(open))
-        {
+        let open = Box::new(open);
+        let (length, body, long) = (check.length, check.body, check.long_lines);
+        let letter = match self.seen {
+            Some(seen) => Ok(Letter::known(length, body, long, seen, open)),
+            None => Letter::read(length, body, long, open),
+        };
+        let letter = match letter {
             Ok(letter) => letter,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Ok(Decision::SetAside(error.to_string()));
@@ -494,6 +502,7 @@ impl<'s> Taken<'s> {
             progress: Mutex::new(progress),
         };
         let decision = f(&job);
+        self.seen = Some(letter.seen());
         self.progress = job
             .progress
             .into_inner()

@@ -36,7 +36,7 @@ mod worker;
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -150,7 +150,8 @@ struct Engine {
     /// Without `hold:` routes, for messages that were released.
     released: Table,
     book: BookFiles,
-    resolver: Result<Resolver, String>,
+    /// Made when the first name is asked for: many a next hop is an address.
+    resolver: LazyLock<Result<Resolver, String>, MakeResolver>,
     connector: Connector,
     logins: login::Logins,
     pool: pool::Pool,
@@ -164,15 +165,24 @@ struct Engine {
     trouble: Mutex<Option<(Id, crate::spool::SpoolError)>>,
 }
 
+type MakeResolver = Box<dyn FnOnce() -> Result<Resolver, String> + Send>;
+
+/// Inside `runtime`, whose clock and sockets the resolver uses.
+fn make_resolver(config: &Config, runtime: &Handle) -> MakeResolver {
+    let (dns, runtime) = (config.dns.clone(), runtime.clone());
+    Box::new(move || {
+        let _inside = runtime.enter();
+        Resolver::new(&dns).map_err(|e| e.to_string())
+    })
+}
+
 impl Engine {
-    /// Inside `runtime`, whose clock and sockets the resolver uses.
     fn new(
         config: Config,
         runtime: Handle,
         stop: watch::Receiver<bool>,
         parent: Option<Arc<parent::Link>>,
     ) -> Engine {
-        let _inside = runtime.enter();
         let table = config.table();
         let mut released = table.clone();
         released.routes.retain(|r| r.transport != Transport::Hold);
@@ -183,7 +193,7 @@ impl Engine {
             table,
             released,
             book: BookFiles::default(),
-            resolver: Resolver::new(&config.dns).map_err(|e| e.to_string()),
+            resolver: LazyLock::new(make_resolver(&config, &runtime)),
             connector: Connector::new(config.tls.ca_file.clone()),
             logins: login::Logins::default(),
             pool: pool::Pool::new(config.delivery.per_destination),

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::net::drive::Session;
+use crate::smtp::client::{Outcome, Verdict};
 use crate::spool::Attempt;
 
 /// A session without work is kept this long.
@@ -35,6 +36,10 @@ pub struct Kept {
 #[derive(Debug, Default)]
 struct Destination {
     active: usize,
+    /// Connections allowed at once beyond the first ones: grows with each
+    /// success, falls with each sign of trouble.
+    trust: usize,
+    is_troubled: bool,
     idle: Vec<Kept>,
     dead: Option<(Instant, Attempt)>,
 }
@@ -54,6 +59,20 @@ pub struct Slot<'p> {
     key: String,
     /// Sessions stay with who holds the slot, for they live on its runtime.
     private: Option<RefCell<Vec<Kept>>>,
+}
+
+/// Connections to a destination of which nothing is known.
+const FIRST: usize = 2;
+
+impl Destination {
+    /// Connections at once now.
+    fn allowed(&self, limit: usize) -> usize {
+        let first = match self.is_troubled || self.dead.is_some() {
+            true => 1,
+            false => FIRST,
+        };
+        (first + self.trust).min(limit)
+    }
 }
 
 impl Pool {
@@ -76,7 +95,7 @@ impl Pool {
     pub fn slot(&self, key: &str) -> Option<Slot<'_>> {
         let mut table = self.table();
         let destination = table.entry(key.to_string()).or_default();
-        if destination.active >= self.limit {
+        if destination.active >= destination.allowed(self.limit) {
             return None;
         }
         destination.active += 1;
@@ -111,7 +130,11 @@ impl Pool {
             if destination.dead.as_ref().is_some_and(|d| d.0 <= now) {
                 destination.dead = None;
             }
-            destination.active > 0 || !destination.idle.is_empty() || destination.dead.is_some()
+            destination.active > 0
+                || destination.trust > 0
+                || destination.is_troubled
+                || !destination.idle.is_empty()
+                || destination.dead.is_some()
         });
         gone
     }
@@ -120,15 +143,51 @@ impl Pool {
         self.table().values().any(|d| !d.idle.is_empty())
     }
 
+    /// True where no host of it could be reached a moment ago.
+    pub fn is_dead(&self, key: &str) -> bool {
+        self.table().get(key).is_some_and(|d| d.dead.is_some())
+    }
+
     /// Somebody asked for a run now: the dead get another chance.
     pub fn forget_dead(&self) {
         for destination in self.table().values_mut() {
             destination.dead = None;
+            destination.is_troubled = false;
         }
     }
 }
 
 impl Slot<'_> {
+    /// Learns from what became of a message.
+    pub fn learn(&self, outcomes: &[Outcome], is_open: bool) {
+        let is_busy = |o: &Outcome| {
+            o.reply
+                .as_ref()
+                .is_some_and(|r| matches!(r.code, 421 | 451))
+        };
+        if !is_open || outcomes.iter().any(is_busy) {
+            self.went_badly();
+        } else if outcomes.iter().any(|o| o.verdict == Verdict::Accepted) {
+            self.went_well();
+        }
+    }
+
+    /// A message was taken: one connection more may be tried.
+    pub fn went_well(&self) {
+        if let Some(destination) = self.pool.table().get_mut(&self.key) {
+            destination.trust = (destination.trust + 1).min(self.pool.limit);
+            destination.is_troubled = false;
+        }
+    }
+
+    /// 421, 451, a time-out, no connection: half as many may do better.
+    pub fn went_badly(&self) {
+        if let Some(destination) = self.pool.table().get_mut(&self.key) {
+            destination.trust /= 2;
+            destination.is_troubled = true;
+        }
+    }
+
     /// Keeps its sessions to itself from now on.
     pub fn make_private(&mut self) {
         self.private = Some(RefCell::default());
@@ -183,5 +242,45 @@ impl Drop for Slot<'_> {
         if let Some(destination) = self.pool.table().get_mut(&self.key) {
             destination.active = destination.active.saturating_sub(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(pool: &Pool) -> Vec<Slot<'_>> {
+        std::iter::from_fn(|| pool.slot("a")).collect()
+    }
+
+    /// CL-45: up with each success, down with each sign of trouble, never over
+    /// the limit and never to nothing.
+    #[test]
+    fn connections_grow_with_success_and_shrink_with_trouble() {
+        let pool = Pool::new(5);
+        let slots = taken(&pool);
+        assert_eq!(slots.len(), FIRST);
+        slots[0].went_well();
+        assert_eq!(taken(&pool).len(), 1);
+        for _ in 0..10 {
+            slots[0].went_well();
+        }
+        assert_eq!(taken(&pool).len(), 3);
+        for _ in 0..10 {
+            slots[0].went_badly();
+        }
+        assert_eq!(taken(&pool).len(), 0);
+        drop(slots);
+        assert_eq!(taken(&pool).len(), 1);
+    }
+
+    #[test]
+    fn a_dead_destination_has_one_hand_and_others_all() {
+        let pool = Pool::new(5);
+        let slot = pool.slot("a").unwrap();
+        let attempt = super::super::result::deferred("4.4.1", "no answer");
+        slot.set_dead(Instant::now() + Duration::from_secs(60), &attempt);
+        assert!(pool.is_dead("a") && pool.slot("a").is_none());
+        assert!(pool.slot("b").is_some());
     }
 }

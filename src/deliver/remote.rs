@@ -14,7 +14,7 @@ use super::hosts::{Candidate, candidates};
 use super::pool::{Kept, MAX_MESSAGES, MAX_MESSAGES_NAMED, Slot};
 use super::result;
 use crate::log;
-use crate::net::conn::Address;
+use crate::net::conn::{Address, Conn};
 use crate::net::drive::{OpenError, Peer, Session};
 use crate::route::transport::TlsPolicy;
 use crate::smtp::client::{Auth, Needs, Settings, Stage, Timeouts, TlsWish, Until, Verdict};
@@ -129,11 +129,8 @@ impl Delivery<'_> {
                 return Ok(());
             }
         };
-        for candidate in &candidates {
-            if self.pending.is_empty() || self.no_login || self.sessions >= MAX_SESSIONS {
-                break;
-            }
-            self.at(candidate).await?;
+        for same in candidates.chunk_by(|a, b| a.host == b.host) {
+            self.at_host(same.to_vec()).await?;
         }
         self.mark_dead();
         Ok(())
@@ -157,13 +154,57 @@ impl Delivery<'_> {
         Ok(())
     }
 
+    /// Everything that one host can do for this batch: its addresses race for
+    /// the connection, and who lost is tried where the winner was of no use.
+    async fn at_host(&mut self, mut same: Vec<Candidate>) -> Result<(), Stop> {
+        let limit = self.engine.config.delivery.connect_timeout;
+        while !same.is_empty() {
+            if self.pending.is_empty() || self.no_login || self.sessions >= MAX_SESSIONS {
+                break;
+            }
+            let start = Instant::now();
+            let addresses: Vec<Address> = same.iter().map(|c| c.address.clone()).collect();
+            let connected = tokio::select! {
+                biased;
+                connected = Conn::connect_any(&addresses, limit) => connected,
+                () = self.engine.stopped() => return Err(Stop::Ending),
+            };
+            match connected {
+                Ok((n, conn)) => {
+                    let candidate = same.remove(n);
+                    self.at(&candidate, conn, start).await?;
+                }
+                Err(error) => {
+                    self.engine.talk.note(&error.to_string());
+                    let attempt = result::deferred(NO_ANSWER, error.to_string());
+                    self.not_open(&same.remove(0), attempt, start);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn not_open(&mut self, candidate: &Candidate, attempt: Attempt, start: Instant) {
+        let attempt = Attempt {
+            host: Some(candidate.host.clone()),
+            address: Some(candidate.address.to_string()),
+            ms: result::since(start),
+            ..attempt
+        };
+        // A host that takes the call and says nothing is as dead as one that
+        // is not there.
+        self.reached |= attempt.remote || attempt.status.starts_with("4.7");
+        self.slot.went_badly();
+        self.all_pending(&attempt);
+    }
+
     /// Everything that one address can do for this batch.
-    async fn at(&mut self, candidate: &Candidate) -> Result<(), Stop> {
-        let start = Instant::now();
+    async fn at(&mut self, candidate: &Candidate, conn: Conn, start: Instant) -> Result<(), Stop> {
         let stopped = self.engine.stopped();
         let opened = tokio::select! {
             biased;
-            opened = self.open(candidate) => opened,
+            opened = self.open(candidate, conn) => opened,
             () = stopped => return Err(Stop::Ending),
         };
         match opened {
@@ -190,16 +231,7 @@ impl Delivery<'_> {
                 self.transactions(kept).await
             }
             Err(attempt) => {
-                let attempt = Attempt {
-                    host: Some(candidate.host.clone()),
-                    address: Some(candidate.address.to_string()),
-                    ms: result::since(start),
-                    ..attempt
-                };
-                // A host that takes the call and says nothing is as dead as one that
-                // is not there.
-                self.reached |= attempt.remote || attempt.status.starts_with("4.7");
-                self.all_pending(&attempt);
+                self.not_open(candidate, attempt, start);
                 Ok(())
             }
         }
@@ -231,7 +263,7 @@ impl Delivery<'_> {
 
     /// A session, in clear where TLS is only a wish and does not come about
     /// (CL-28).
-    async fn open(&mut self, candidate: &Candidate) -> Result<Session, Attempt> {
+    async fn open(&mut self, candidate: &Candidate, conn: Conn) -> Result<Session, Attempt> {
         let engine = self.engine;
         let implicit_tls = matches!(
             self.remote.place,
@@ -265,7 +297,7 @@ impl Delivery<'_> {
             lmtp: self.remote.is_lmtp(),
             ..engine.settings(wish)
         };
-        let first = Session::open(&peer, settings(wish), &engine.connector).await;
+        let first = Session::over(conn, &peer, settings(wish), &engine.connector).await;
         let last = match first {
             Err(OpenError::Tls(_)) if wish == TlsWish::IfOffered => {
                 self.sessions += 1;
@@ -378,6 +410,7 @@ impl Delivery<'_> {
         let tls = kept.session.tls();
         let passed_on = kept.session.caps().dsn;
         let open = kept.session.is_open();
+        self.slot.learn(&sent.outcomes, open);
         for (n, outcome) in chosen.into_iter().zip(&sent.outcomes) {
             let attempt = Attempt {
                 host: Some(kept.host.clone()),

@@ -238,10 +238,9 @@ impl Run<'_, '_> {
     fn scan(&mut self, all: bool) -> Result<(), RunError> {
         let now = unix_now();
         let clock = Instant::now();
-        let mut due = Vec::new();
         self.next_due = None;
         self.is_empty = true;
-        let listed = self.spool.list()?;
+        let mut listed = self.spool.list()?;
         if all {
             // What they come to is no answer to who asked just now.
             self.flushed.extend(&self.known);
@@ -252,31 +251,37 @@ impl Run<'_, '_> {
             self.carried.retain(|id, _| there.contains(id));
             self.flushed.retain(|id| there.contains(id));
         }
-        for entry in listed {
-            if !is_queued(&entry) {
-                continue;
-            }
-            self.is_empty = false;
-            if self.known.contains(&entry.id) || self.seen.contains(&entry.id) {
-                continue;
-            }
-            if self.busy.get(&entry.id).is_some_and(|b| b.0 > clock) {
-                continue;
-            }
-            let is_asked = self.flushed.remove(&entry.id);
-            match is_asked || self.is_due(&entry, now, all) {
-                true => due.push(entry),
-                false => self.next_due = Some(self.next_due.unwrap_or(u64::MAX).min(entry.due)),
-            }
-        }
-        due.sort_by_key(|entry| (entry.due, entry.id));
-        let items = due.into_iter().map(|entry| {
-            self.known.insert(entry.id);
-            let carried = self.carried.remove(&entry.id);
+        listed.retain(|entry| self.has_its_turn(entry, now, clock, all));
+        listed.sort_unstable_by_key(|entry| (entry.due, entry.id));
+        self.known.reserve(listed.len());
+        self.known.extend(listed.iter().map(|entry| entry.id));
+        let carried = &mut self.carried;
+        let items = listed.into_iter().map(|entry| {
+            let carried = carried.remove(&entry.id);
             Item::new(entry, carried)
         });
-        self.hands.board.put(items.collect());
+        self.hands.board.put(items);
         Ok(())
+    }
+
+    /// Is it to be worked on now? Keeps the next due time of those that are not.
+    fn has_its_turn(&mut self, entry: &Entry, now: u64, clock: Instant, all: bool) -> bool {
+        if !is_queued(entry) {
+            return false;
+        }
+        self.is_empty = false;
+        if self.known.contains(&entry.id) || self.seen.contains(&entry.id) {
+            return false;
+        }
+        if self.busy.get(&entry.id).is_some_and(|b| b.0 > clock) {
+            return false;
+        }
+        let is_asked = self.flushed.remove(&entry.id);
+        let is_due = is_asked || self.is_due(entry, now, all);
+        if !is_due {
+            self.next_due = Some(self.next_due.unwrap_or(u64::MAX).min(entry.due));
+        }
+        is_due
     }
 
     fn is_due(&self, entry: &Entry, now: u64, all: bool) -> bool {

@@ -196,7 +196,8 @@ fn line(
     slot.make_private();
     let mut wait = Duration::ZERO;
     let mut sent = 0;
-    while sent < flow::STINT && !hands.is_stopping() {
+    let is_over = |sent| sent >= flow::STINT && hands.board.is_asked_for(key);
+    while !is_over(sent) && !hands.is_stopping() {
         let Some(item) = hands.next_in(key, wait) else {
             break;
         };
@@ -212,7 +213,7 @@ fn line(
             let (kept, count) = follow(hands, runtime, key, &slot, kept, reports);
             sent += count;
             match kept {
-                Some(kept) if count > 0 && sent < flow::STINT => keep(runtime, &slot, kept),
+                Some(kept) if count > 0 && !is_over(sent) => keep(runtime, &slot, kept),
                 Some(kept) => {
                     keep(runtime, &slot, kept);
                     break;
@@ -291,7 +292,7 @@ fn follow(
     reports: &mut Reports,
 ) -> (Option<Kept>, usize) {
     let is_whole = kept.may_stream && !hands.engine.pool.is_distrusted(&kept.host);
-    let mut flow = Flow::new(hands, key, &kept, reports);
+    let mut flow = Flow::new(hands, key, slot, &kept, reports);
     runtime.block_on(kept.session.send_all(&mut flow, is_whole));
     let (sent, left) = flow.end();
     kept.sent = kept

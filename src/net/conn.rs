@@ -15,12 +15,18 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
 use super::proxy::{self, Progress, Told};
+use super::tls::examine::{Examined, examined};
 use super::tls::{Acceptor, Connector, Demand, Session, TlsError, TlsInfo};
 use crate::class::{Class, Classify};
+
+/// How long one address of a host is waited for before the next is tried beside
+/// it (RFC 8305 section 8).
+const STAGGER: Duration = Duration::from_millis(250);
 
 /// Most octets of one read: a whole TLS record.
 const READ: usize = 16 * 1024;
@@ -63,11 +69,40 @@ pub enum ConnectError {
     /// No such socket, nobody listens there, or this user may not.
     #[error("connect to {path}: {1}", path = .0.display())]
     Unix(PathBuf, io::Error),
+    #[error("there is no address to connect to")]
+    Nowhere,
 }
 
 impl Classify for ConnectError {
     fn class(&self) -> Class {
         Class::Temporary
+    }
+}
+
+/// How a port answers to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Open,
+    /// The host is there, and refuses.
+    Refused,
+    NoAnswer,
+    /// No way there: the network or the host is unreachable.
+    NoRoute,
+    /// This system's own rules forbid it.
+    Forbidden,
+}
+
+/// Tries a port, at most this long.
+pub async fn reach(to: SocketAddr, limit: Duration) -> Reach {
+    match timeout(limit, TcpStream::connect(to)).await {
+        Err(_) => Reach::NoAnswer,
+        Ok(Ok(_)) => Reach::Open,
+        Ok(Err(error)) => match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Reach::Refused,
+            io::ErrorKind::PermissionDenied => Reach::Forbidden,
+            io::ErrorKind::TimedOut => Reach::NoAnswer,
+            _ => Reach::NoRoute,
+        },
     }
 }
 
@@ -136,6 +171,37 @@ impl Conn {
         match to {
             Address::Tcp(address) => Conn::connect(*address, limit).await,
             Address::Unix(path) => Conn::connect_unix(path, limit).await,
+        }
+    }
+
+    /// Connects to any of a host's addresses, each with this limit: the next is
+    /// tried as soon as one fails, or keeps silent for [`STAGGER`] (RFC 8305
+    /// section 5). Gives back which it was; the error is the last one's.
+    pub async fn connect_any(
+        to: &[Address],
+        limit: Duration,
+    ) -> Result<(usize, Conn), ConnectError> {
+        let mut tries = JoinSet::new();
+        let mut waiting = to.iter().cloned().enumerate();
+        let mut last = ConnectError::Nowhere;
+        loop {
+            let has_more = match waiting.next() {
+                Some((n, address)) => {
+                    tries.spawn(async move { (n, Conn::connect_to(&address, limit).await) });
+                    true
+                }
+                None => false,
+            };
+            let pause = match has_more {
+                true => STAGGER,
+                false => limit,
+            };
+            match timeout(pause, tries.join_next()).await {
+                Ok(Some(Ok((n, Ok(conn))))) => return Ok((n, conn)),
+                Ok(Some(Ok((_, Err(error))))) => last = error,
+                Ok(None) if !has_more => return Err(last),
+                Ok(_) | Err(_) => {}
+            }
         }
     }
 
@@ -252,6 +318,14 @@ impl Conn {
     /// What was agreed; `None` in clear.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.tls.as_deref()
+    }
+
+    /// The peer's certificates, where the session was made by `openssl`.
+    pub fn examined(&self) -> Option<Examined> {
+        match &self.stream {
+            Stream::Openssl(stream) => Some(examined(stream.ssl())),
+            _ => None,
+        }
     }
 
     /// The other side; an IPv4 address that came in over IPv6 is given as IPv4.

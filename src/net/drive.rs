@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::time::{Instant as Moment, timeout_at};
 
 use super::conn::{Address, Conn, Moved};
-use super::tls::{Connector, Demand};
+use super::tls::examine::Examined;
+use super::tls::{Connector, Demand, TlsInfo};
 use crate::smtp::caps::Caps;
 use crate::smtp::client::{
     Client, Failure, Message, Outcome, Question, Settings, Stage, Step, Talk, TlsWish, Verdict,
@@ -83,11 +84,21 @@ impl Session {
         settings: Settings,
         connector: &Connector,
     ) -> Result<Session, OpenError> {
-        let talk = settings.talk.clone();
         let conn = Conn::connect_to(peer.address, peer.connect_timeout)
             .await
-            .inspect_err(|e| talk.note(&e.to_string()))
+            .inspect_err(|e| settings.talk.note(&e.to_string()))
             .map_err(|e| failed(Stage::Connect, e.to_string()))?;
+        Session::over(conn, peer, settings, connector).await
+    }
+
+    /// The same over a connection to `peer` that was made already.
+    pub async fn over(
+        conn: Conn,
+        peer: &Peer<'_>,
+        settings: Settings,
+        connector: &Connector,
+    ) -> Result<Session, OpenError> {
+        let talk = settings.talk.clone();
         talk.note(&format!("connected to {} ({})", peer.host, peer.address));
         let conn = match peer.implicit_tls {
             true => handshake(conn, peer, connector, &talk).await?,
@@ -201,6 +212,12 @@ impl Session {
     /// The greeting, and the latest reply to EHLO or HELO.
     pub fn opening(&self) -> (Option<&Reply>, Option<&Reply>) {
         (self.client.greeting(), self.client.hello_reply())
+    }
+
+    /// What was agreed by TLS, and the server's certificates.
+    pub fn examined(&self) -> Option<(TlsInfo, Examined)> {
+        let conn = self.conn.as_ref()?;
+        Some((conn.tls()?.clone(), conn.examined()?))
     }
 
     /// Transactions until the feed has no more, or the connection is over: each

@@ -4,6 +4,7 @@
 pub mod conn;
 pub mod dns;
 pub mod drive;
+pub mod kept;
 pub mod lookup;
 pub mod proxy;
 pub mod stdio;

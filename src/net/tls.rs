@@ -19,6 +19,7 @@ use tokio_openssl::SslStream;
 use crate::class::{Class, Classify};
 
 mod client;
+pub mod examine;
 mod roots;
 mod words;
 

@@ -2,7 +2,24 @@
 //! RFC 7505).
 
 use std::collections::HashSet;
+use std::fmt;
 use std::net::IpAddr;
+
+/// Why there is no answer now; the words say what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody answered in time.
+    Silent(String),
+    /// SERVFAIL, REFUSED, or an answer that is none.
+    Failed(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Trouble::Silent(words) | Trouble::Failed(words)) = self;
+        f.write_str(words)
+    }
+}
 
 /// What DNS said about MX, told apart as routing needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +29,8 @@ pub enum MxAnswer {
     /// The name exists, without MX.
     NoRecords,
     NoSuchDomain,
-    /// SERVFAIL, REFUSED, time-out: try later; the words say which.
-    Temporary(String),
+    /// Try later.
+    Temporary(Trouble),
 }
 
 /// What to do for a domain.
@@ -28,7 +45,7 @@ pub enum Plan {
     /// 5.1.2 or 5.4.4 or 5.4.6, with words.
     Permanent(&'static str, String),
     /// 4.4.3, with words.
-    Temporary(String),
+    Temporary(Trouble),
 }
 
 /// Most hosts used of a domain (D1).

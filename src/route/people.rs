@@ -185,8 +185,13 @@ impl Book {
         self.table.local_domains.iter().any(|d| d == domain) || self.virtuals.has_domain(domain)
     }
 
-    /// Is this name a user by the configuration itself?
+    /// Is this name a user by the configuration itself? One with an entry of its
+    /// own in a virtual domain is.
     pub fn lists(&self, name: &str, domain: &str) -> bool {
+        let whole = format!("{}@{domain}", name.to_lowercase());
+        if self.virtuals.get(&whole).is_some() {
+            return true;
+        }
         self.users.iter().any(|users| match users {
             Users::Any => true,
             Users::Named(listed) => is_named(listed, name, domain),
@@ -427,10 +432,10 @@ impl<'b> Look<'b, '_> {
         for users in &self.book.users {
             let found = match users {
                 Users::System => self.host.has_user(name)?,
-                Users::Maildirs(template) => match fill_path(template, name, &self.domain) {
-                    Some(path) => self.host.has_directory(&path)?,
-                    None => false,
-                },
+                Users::Maildirs(template) => {
+                    self.has_directory(template, name)?
+                        || self.has_directory(template, &name.to_lowercase())?
+                }
                 _ => false,
             };
             if found {
@@ -438,6 +443,13 @@ impl<'b> Look<'b, '_> {
             }
         }
         Ok(false)
+    }
+
+    fn has_directory(&self, template: &str, name: &str) -> Result<bool, Trouble> {
+        match fill_path(template, name, &self.domain) {
+            Some(path) => Ok(self.host.has_directory(&path)?),
+            None => Ok(false),
+        }
     }
 
     /// The catch-all of the domain; its postmaster.

@@ -23,6 +23,7 @@ pub struct Spool {
     /// Syncs `new/` for all threads at once.
     pub(super) together: Together,
     owner: u32,
+    group: u32,
     /// A system's: its group may write.
     shared: bool,
     /// Locks of messages made from others that are still held.
@@ -101,6 +102,7 @@ impl Spool {
             new,
             together: Together::default(),
             owner: stat.st_uid,
+            group: stat.st_gid,
             shared: stat.st_mode & 0o020 != 0,
             locks: Arc::default(),
             today: Mutex::default(),
@@ -137,6 +139,11 @@ impl Spool {
     /// Owner of the spool's directory: who may run the queue.
     pub fn owner(&self) -> u32 {
         self.owner
+    }
+
+    /// Its group, which a system's has for its users.
+    pub fn group(&self) -> u32 {
+        self.group
     }
 
     /// A system's: its group may write.
@@ -188,14 +195,7 @@ impl Spool {
 
     /// Makes what a spool of an earlier version lacks of its directories.
     pub(super) fn complete(&self) -> Result<()> {
-        let group = match self.shared {
-            true => {
-                let stat = rustix::fs::fstat(&self.root);
-                let stat = stat.map_err(|e| self.failed("look at", e))?;
-                Some(stat.st_gid)
-            }
-            false => None,
-        };
+        let group = self.shared.then_some(self.group);
         with_spool_group(|| create(&self.path, group)).map_err(|e| self.failed("complete", e))
     }
 

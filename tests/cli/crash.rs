@@ -122,6 +122,34 @@ fn s7_each_call_of_the_commit_failing() {
     }
 }
 
+/// What a call of this name answers where the system has no more.
+fn errors(name: &str) -> &'static [&'static str] {
+    match name {
+        "openat" | "open" => &["EMFILE", "ENOSPC", "EIO"],
+        "mmap" | "mprotect" | "brk" | "mremap" => &["ENOMEM"],
+        "read" | "pread64" | "lseek" | "getdents64" => &["EIO"],
+        _ => &["ENOMEM", "EIO"],
+    }
+}
+
+/// Every call there is, the loader's too: status 0 says that the message is
+/// there, anything else that it is whole or absent.
+#[test]
+fn s7_every_call_failing() {
+    let sandbox = Sandbox::new();
+    assert_silent(&sandbox.sendmail(&["-odq", "a"], MESSAGE), 0);
+    for (name, count) in calls(&sandbox) {
+        for when in samples(count) {
+            for error in errors(&name) {
+                run(
+                    &sandbox,
+                    &format!("inject={name}:error={error}:when={when}"),
+                );
+            }
+        }
+    }
+}
+
 /// The message's own calls: none may fail unnoticed.
 #[test]
 fn s8_a_failed_sync_is_final() {

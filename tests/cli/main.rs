@@ -15,6 +15,8 @@ mod doctor;
 mod faults;
 mod foreground;
 mod hostile;
+mod hosts;
+mod loss;
 mod mailq;
 mod mx;
 mod now;

@@ -302,3 +302,40 @@ fn figures_for_monitoring() {
         assert!(text.lines().any(|l| l == line), "{line}: {text}");
     }
 }
+
+/// DESIGN section 5: what root does to another's spool is that user's.
+#[test]
+fn root_works_as_the_spools_owner() {
+    use std::os::unix::fs::MetadataExt;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.configure("service_user = \"nobody\"");
+    // The owner has to reach its spool.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(sandbox.path(""), open).unwrap();
+    sandbox.queue_says(&["setup"], "");
+    let batch = "MAIL FROM:<>\r\nRCPT TO:<a@d.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n";
+    sandbox.queue_says(&["import", "--queue-only"], batch);
+    let id = &ids_of(&sandbox, &[])[0];
+    for act in ["hold", "release", "remove", "restore", "hold"] {
+        sandbox.queue_says(&[act, id], "");
+    }
+    sandbox.queue_says(&["stats"], "");
+    assert_eq!(sandbox.queue_says(&["check", "--deep"], ""), "");
+    let nobody = std::fs::metadata(sandbox.path("spool")).unwrap().uid();
+    assert_ne!(nobody, 0);
+    for path in ["state", "stats", ".Hold/new"] {
+        let path = sandbox.path("spool").join(path);
+        let owned =
+            |p: &std::path::Path| assert_eq!(std::fs::metadata(p).unwrap().uid(), nobody, "{p:?}");
+        owned(&path);
+        if path.is_dir() {
+            std::fs::read_dir(&path)
+                .unwrap()
+                .for_each(|e| owned(&e.unwrap().path()));
+        }
+    }
+    sandbox.queue_says(&["expire", id], "");
+}

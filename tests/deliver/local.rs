@@ -238,3 +238,54 @@ fn a_list_whose_file_cannot_be_read_keeps_its_mail() {
     site.run();
     assert_eq!(site.places(), [Place::Deferred]);
 }
+
+/// A virtual domain with a mailbox of its own, which is made with its directory;
+/// its other addresses; who moved comes back with the new address.
+#[test]
+fn virtual_domains_and_moved_users() {
+    let mut site = Site::new("");
+    site.user("bob");
+    let dir = site.dir.path().display().to_string();
+    let put = |name: &str, text: &str| std::fs::write(format!("{dir}/{name}"), text).unwrap();
+    put(
+        "virtual",
+        "ann@v.example: ann@v.example\nsales@v.example: bob\n@v.example: bob\n",
+    );
+    put("moved", "gone: gone@new.example\n");
+    site.configure(&format!(
+        "virtual = [\"{dir}/virtual\"]\nmoved = [\"{dir}/moved\"]\n[[route]]\nmatch = \"v.example\"\n\
+         to = \"maildir:{dir}/mail/{{domain}}/{{user}}\"\n"
+    ));
+    let to = [
+        "Ann@V.example",
+        "sales@v.example",
+        "any@v.example",
+        "gone@here.example",
+    ];
+    site.queue("bob@here.example", &to);
+    site.run();
+    site.run();
+    assert_eq!(site.inbox("v.example/ann").len(), 1);
+    let inbox = site.inbox("bob");
+    assert_eq!(inbox.len(), 2, "{inbox:?}");
+    let bounces: Vec<&String> = inbox.iter().filter(|m| m.contains("5.1.6")).collect();
+    assert!(
+        bounces[0].contains("has moved to gone@new.example"),
+        "{bounces:?}"
+    );
+    assert!(site.places().is_empty());
+}
+
+/// R5: what was delivered to an address before does not come to it again.
+#[test]
+fn r5_mail_that_comes_back_is_in_a_loop() {
+    let site = Site::new("");
+    site.user("bob");
+    site.user("carl");
+    let text = "Delivered-To: bob@here.example\r\nSubject: again\r\n\r\nx\r\n";
+    site.queue_text("carl@here.example", &["bob@here.example"], text);
+    site.run();
+    site.run();
+    assert!(site.inbox("bob").is_empty());
+    assert!(site.inbox("carl")[0].contains("5.4.6"));
+}

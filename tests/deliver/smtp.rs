@@ -1,7 +1,7 @@
 //! An SMTP server on loopback that says what a test wants it to say.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -224,6 +224,26 @@ impl Server {
                         }
                         say(reply)?;
                     }
+                } else if let Some(size) = upper.strip_prefix("BDAT ") {
+                    let size = size.trim_end_matches(" LAST").parse().unwrap();
+                    let mut octets = vec![0; size];
+                    reader.read_exact(&mut octets).ok()?;
+                    mail.content = String::from_utf8_lossy(&octets).into_owned();
+                    let default = match begun && !mail.to.is_empty() {
+                        true => "250 2.0.0 taken",
+                        false => "503 5.5.1 nobody",
+                    };
+                    let reply = self.reply("end", default);
+                    if reply.starts_with('2') || reply == CUT {
+                        let (lock, changed) = &*self.state;
+                        lock.lock().unwrap().mails.push(mail.clone());
+                        changed.notify_all();
+                    }
+                    say(reply)?;
+                } else if upper == "RSET" {
+                    begun = false;
+                    mail.to.clear();
+                    say("250 2.0.0 reset".to_string())?;
                 } else if upper == "STARTTLS" {
                     // No handshake follows: TLS is broken here.
                     let reply = self.reply("starttls", "220 2.0.0 go");

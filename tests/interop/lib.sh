@@ -72,3 +72,37 @@ SMTPUTILS_CONFIG=$WORK/$1.toml exec "$WORK/bin/sendmail" "\$@"
 END
     chmod +x "$WORK/bin/sendmail-$1"; echo "$WORK/bin/sendmail-$1"
 }
+# names ZONE FILE [ZONE FILE...]: nsd with these zones on a free port, sets $NAMES
+names() {
+    local try zones=
+    while [ $# -gt 0 ]; do zones="$zones
+zone:
+  name: $1
+  zonefile: $2"; shift 2; done
+    for try in 1 2 3 4 5; do
+        NAMES=$((20000 + RANDOM % 20000))
+        cat >"$WORK/nsd.$try.conf" <<CONF
+server:
+  ip-address: 127.0.0.1
+  port: $NAMES
+  username: ""
+  chroot: ""
+  zonesdir: "$WORK"
+  database: ""
+  pidfile: ""
+  xfrdfile: ""
+  zonelistfile: "$WORK/zone.list"
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+$zones
+CONF
+        nsd -d -c "$WORK/nsd.$try.conf" >"$WORK/nsd.err" 2>&1 &
+        local pid=$!
+        until_true 'nsd starts' grep -qE 'started|error' "$WORK/nsd.err"
+        ! grep -q 'error' "$WORK/nsd.err" || { wait $pid || :; continue; }
+        NAMES=127.0.0.1:$NAMES
+        return
+    done
+    fail 'nsd found no port'
+}

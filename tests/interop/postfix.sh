@@ -132,3 +132,27 @@ grep -q '^Status: 5\.1\.1' postfix/mail/dave/new/* || fail 'Postfix did not lear
 smtp-source -s 5 -m 200 -l 3000 -f dave@postfix.example -t bob@b.example "127.0.0.1:$smtpd"
 arrive 201 b/mail/bob/new
 until_true 'the queue of Postfix to empty' bash -c "[ -z \"\$(find '$queue'/{active,incoming,deferred} -type f)\" ]"
+
+# Postfix as a host that smtp-verify asks and smtp-mx probes.
+cat >verify.zone <<'ZONE'
+$ORIGIN example.
+$TTL 60
+@ IN SOA ns root 1 3600 600 86400 60
+@ IN NS ns
+ns IN A 127.0.0.1
+postfix IN MX 10 mx
+mx IN A 127.0.0.1
+ZONE
+names example verify.zone
+site v "[delivery]
+allow_networks = [\"127.0.0.0/8\"]
+[tls]
+ca_file = \"$WORK/cert.pem\""
+asked=0
+at v smtp-verify --resolver "$NAMES" --port "$smtpd" --rate 0 --ordered dave@postfix.example nobody@postfix.example >verify.out || asked=$?
+same 67 "$asked" 'status of smtp-verify'
+same 'deliverable undeliverable' "$(cut -f2 verify.out | xargs)" 'verdicts of Postfix'
+grep -q 'no such user.*550 5.1.1' verify.out || fail "no evidence: $(cat verify.out)"
+at v smtp-verify --resolver "$NAMES" --port "$smtpd" --vrfy --json dave@postfix.example | grep -q '"tls":true' || fail 'not asked in TLS'
+at v smtp-mx --resolver "$NAMES" --probe --port "$smtpd" postfix.example >probe.out || fail "smtp-mx --probe said $?"
+grep -q '	ok	TLSv1.3 .*	verified	mx.example	' probe.out || fail "probe: $(cat probe.out)"

@@ -8,15 +8,15 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd); top=$(cd "$here/../.." && pwd)
 BUILD=$(cd "$1" && pwd) || exit 66; shift
 SMOKE='smtp-source smtp-sink swaks bsd-mailx openssl python cron'
-ALL="$SMOKE smtp-send mutt maildir-readers s-nail git-send-email php mailutils perl ruby nodemailer aiosmtpd postfix"
+ALL="$SMOKE smtp-send mutt maildir-readers s-nail git-send-email php mailutils perl ruby nodemailer aiosmtpd nsd postfix mda"
 case ${1:-all} in smoke) cases=$SMOKE ;; all) cases=$ALL ;; *) cases=$* ;; esac
 
 # python3 by its path: what the search path of root has may be closed to others.
 "$top/scripts/need.sh" 'run the interop suite' openssl=openssl setpriv=util-linux script=bsdutils perl=perl \
-    /usr/bin/python3=python3 git=git || exit 69
+    /usr/bin/python3=python3 git=git nsd=nsd ldns-signzone=ldnsutils || exit 69
 PEERS=${SMTPUTILS_PEERS:-${TMPDIR:-/tmp}/smtputils-peers-$(id -u)}
 packages='postfix swaks libnet-ssleay-perl bsd-mailx'
-[ "$cases" = "$SMOKE" ] || packages="$packages mutt mblaze s-nail git-email libmailtools-perl php-cli python3-aiosmtpd"
+[ "$cases" = "$SMOKE" ] || packages="$packages mutt mblaze s-nail git-email libmailtools-perl php-cli python3-aiosmtpd procmail maildrop"
 "$top/scripts/unpack.sh" "$PEERS" $packages || exit 69
 # Languages and mail programs of one case each.
 for case in $cases; do

@@ -12,6 +12,7 @@ pub enum Data {
     Mx(u16, &'static str),
     Address(IpAddr),
     Cname(&'static str),
+    Pointer(&'static str),
     /// The name exists, with nothing.
     Nothing,
     /// SERVFAIL to every question.
@@ -32,6 +33,7 @@ type Zone = Arc<HashMap<String, Vec<Data>>>;
 
 const MX: u16 = 15;
 const CNAME: u16 = 5;
+const PTR: u16 = 12;
 const A: u16 = 1;
 const AAAA: u16 = 28;
 
@@ -148,7 +150,9 @@ fn answer(query: &[u8], zone: &Zone, queries: &Mutex<Vec<String>>) -> Option<Vec
     let mut records = Vec::new();
     let mut owner = asked;
     let mut code = 3;
-    while let Some(data) = zone.get(&owner) {
+    // A loop of aliases ends where a server's patience would.
+    for _ in 0..16 {
+        let Some(data) = zone.get(&owner) else { break };
         code = 0;
         let mut alias = None;
         for data in data {
@@ -161,6 +165,7 @@ fn answer(query: &[u8], zone: &Zone, queries: &Mutex<Vec<String>>) -> Option<Vec
                     alias = Some(to.to_string());
                     (CNAME, name(to))
                 }
+                Data::Pointer(to) => (PTR, name(to)),
                 Data::Mx(preference, host) => {
                     (MX, [&preference.to_be_bytes()[..], &name(host)].concat())
                 }

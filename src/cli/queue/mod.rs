@@ -144,14 +144,16 @@ impl Context {
         spool: &Spool,
         work: impl FnOnce() -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let me = rustix::process::geteuid();
-        let user = if me.is_root() {
-            spool.owner()
-        } else {
-            me.as_raw()
-        };
+        let is_foreign = rustix::process::geteuid().is_root() && spool.owner() != 0;
+        if !is_foreign {
+            return work();
+        }
         let failed = |e: std::io::Error| Stop::new(Class::OsErr, format!("change the user: {e}"));
-        sys::with_effective_user(user, work).map_err(failed)?
+        sys::with_effective_group(spool.group(), || {
+            sys::with_effective_user(spool.owner(), work)
+        })
+        .map_err(failed)?
+        .map_err(failed)?
     }
 
     /// Wakes the resident runner, or starts one.

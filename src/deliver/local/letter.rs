@@ -76,6 +76,12 @@ impl<'m, Q: Quote> Letter<'m, Q> {
         }
     }
 
+    /// Reads the header now: a loop is told before anybody gets an octet.
+    pub fn checked(mut self) -> io::Result<Self> {
+        self.header()?;
+        Ok(self)
+    }
+
     fn header(&mut self) -> io::Result<()> {
         let mut head = Vec::new();
         let mut piece = vec![0; PIECE];

@@ -7,7 +7,7 @@ mod order;
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use letter::{Letter, Loop, Plain};
@@ -181,19 +181,35 @@ fn into_mbox(opened: mbox::Opened, order: &Order, content: &mut dyn Read) -> io:
 
 /// A user's Maildir that is not there yet is made, as their mail program would.
 fn into_maildir(path: &Path, order: &Order, content: &mut dyn Read) -> io::Result<()> {
+    make_domain(path);
     let trace = order.trace();
     let letter = Letter::new(content, Plain, &order.delivered_to);
     let mut whole = trace.as_bytes().chain(letter);
     maildir::deliver(path, true, &mut whole).map(drop)
 }
 
+/// The directory of a domain that gets its first mail (`{domain}` in a template).
+/// Where it cannot be made, the Maildir cannot either, and that is told.
+fn make_domain(path: &Path) {
+    let Some(parent) = path.parent().filter(|parent| !parent.exists()) else {
+        return;
+    };
+    let made = fs::DirBuilder::new().mode(0o700).create(parent);
+    if let (Ok(()), Some(above)) = (made, parent.parent()) {
+        // The new name has to last as the mail in it does.
+        let _ = fs::File::open(above).and_then(|above| above.sync_all());
+    }
+}
+
 /// The program reads the message on standard input; its exit status decides.
 fn run(program: &Program, order: &Order, content: &mut dyn Read) -> Result<Attempt, Damaged> {
     let name = program.argv.first().map_or("", String::as_str);
     let trace = order.trace();
-    let letter = Letter::new(content, Plain, &order.delivered_to);
     let mut said = Vec::new();
-    let ran = program.run(&mut trace.as_bytes().chain(letter), &mut Bounded(&mut said));
+    let letter = Letter::new(content, Plain, &order.delivered_to).checked();
+    let ran = letter.and_then(|letter| {
+        program.run(&mut trace.as_bytes().chain(letter), &mut Bounded(&mut said))
+    });
     let ran = match ran {
         Ok(ran) => ran,
         Err(error) => {

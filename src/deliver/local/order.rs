@@ -164,9 +164,15 @@ impl Facts<'_> {
             let user = user(name)
                 .map_err(|e| result::deferred("4.3.0", format!("looking up user {name}: {e}")))?;
             let is_listed = self.book.lists(name, &domain);
-            if user.is_some() || is_listed || has_mailbox(transport, name, &domain) {
+            let is_there = has_mailbox(transport, name, &domain);
+            if user.is_some() || is_listed || is_there {
+                let mailbox = match is_there {
+                    true => name.to_owned(),
+                    // One mailbox, however the name is written.
+                    false => name.to_lowercase(),
+                };
                 return Ok(Person {
-                    name: user.as_ref().map_or(name, |u| u.name.as_str()).to_owned(),
+                    name: user.as_ref().map_or(mailbox, |u| u.name.clone()),
                     extension: extension.to_owned(),
                     user,
                     is_listed,

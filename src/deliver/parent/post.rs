@@ -14,6 +14,7 @@ use super::super::result::{self, Instead};
 use super::link::{Answer, Ask, Asked, reply};
 use crate::config::{Book, BookFiles, Config};
 use crate::log;
+use crate::route::Destination;
 use crate::route::table::Table;
 use crate::spool::{Claim, Expansions, Id, Spool, SpoolError, Target};
 use crate::sys::{self, Fork};
@@ -186,7 +187,11 @@ impl<'a> Desk<'a> {
 /// Each recipient of the envelope for itself.
 fn plain(claim: &Claim<'_>) -> Vec<Target> {
     let recipients = claim.head().envelope.recipients.iter().zip(0..);
-    let target = |(r, n): (&crate::spool::Recipient, u32)| Target::plain(n, r.address.to_string());
+    // I4: as a destination, so that a local part that begins with | or / is read
+    // back as the address it is, whatever the worker asks for.
+    let target = |(r, n): (&crate::spool::Recipient, u32)| {
+        Target::plain(n, Destination::Mailbox(r.address.clone()).to_string())
+    };
     recipients.map(target).collect()
 }
 

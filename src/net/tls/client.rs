@@ -28,6 +28,9 @@ pub enum Trust {
     /// Whoever answers (opportunistic, RFC 7435).
     #[default]
     Anybody,
+    /// Whoever answers, but chain, date and name are looked at, for
+    /// [`super::examine`].
+    Examined,
     /// Chain, date and name are good.
     Verified,
     /// SHA-256 of the certificate or of its public key is one of these.
@@ -68,6 +71,7 @@ pub struct Connector {
 struct Contexts {
     verified: OnceCell<Verifier>,
     unverified: OnceCell<SslContext>,
+    examined: OnceCell<SslContext>,
 }
 
 /// The platform decides where its roots do. With roots of our own, or the
@@ -114,6 +118,17 @@ impl Connector {
                 Verifier::Platform(connector) => by_platform(connector, host, tcp).await,
                 Verifier::Own(context) => by_openssl(context, host, tcp, true).await,
             };
+        }
+        if demand.trust == Trust::Examined {
+            let made = contexts
+                .examined
+                .get_or_try_init(|| examining(files))
+                .await?;
+            let (session, mut info) = by_openssl(made, host, tcp, true).await?;
+            if let Session::Openssl(stream) = &session {
+                info.verified = stream.ssl().verify_result() == X509VerifyResult::OK;
+            }
+            return Ok((session, info));
         }
         let made = &contexts.unverified;
         let context = made.get_or_try_init(async || unverified(&files)).await?;
@@ -197,7 +212,7 @@ async fn by_openssl(
     Ok((Session::Openssl(stream), agreed))
 }
 
-fn names_of(certificate: &X509Ref) -> Vec<String> {
+pub(super) fn names_of(certificate: &X509Ref) -> Vec<String> {
     let names = certificate.subject_alt_names();
     let names = names.iter().flatten();
     names
@@ -224,7 +239,7 @@ fn check_pins(certificate: Option<&X509Ref>, pins: &[[u8; 32]]) -> Result<(), Tl
     )))
 }
 
-fn hex(octets: &[u8]) -> String {
+pub(super) fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
@@ -237,6 +252,22 @@ async fn verifier(files: Files) -> Result<Verifier, TlsError> {
             Some(directory) => by_directory(&files, &directory).map(Verifier::Own),
             None => platform(&files).map(Verifier::Platform),
         },
+    };
+    tokio::task::spawn_blocking(make)
+        .await
+        .map_err(|e| TlsError::Setup(e.to_string()))?
+}
+
+/// The roots are read, so that it can be told whether they would do.
+async fn examining(files: Files) -> Result<SslContext, TlsError> {
+    let make = move || {
+        let mut builder = context(&files)?;
+        match &files.ca_file {
+            Some(roots) => trust(&mut builder, roots)?,
+            None => builder.set_default_verify_paths().map_err(setup)?,
+        }
+        builder.set_verify(SslVerifyMode::NONE);
+        Ok(builder.build())
     };
     tokio::task::spawn_blocking(make)
         .await
@@ -262,8 +293,14 @@ fn platform(files: &Files) -> Result<tokio_native_tls::TlsConnector, TlsError> {
 }
 
 fn verified(files: &Files, roots: &Path) -> Result<SslContext, TlsError> {
-    let unusable = |why: String| TlsError::Setup(format!("CA file {}: {why}", roots.display()));
     let mut builder = context(files)?;
+    trust(&mut builder, roots)?;
+    builder.set_verify(SslVerifyMode::PEER);
+    Ok(builder.build())
+}
+
+fn trust(builder: &mut SslContextBuilder, roots: &Path) -> Result<(), TlsError> {
+    let unusable = |why: String| TlsError::Setup(format!("CA file {}: {why}", roots.display()));
     let trusted = X509::stack_from_pem(&read(roots)?)
         .map_err(|e| unusable(format!("does not read as PEM: {e}")))?;
     if trusted.is_empty() {
@@ -272,8 +309,7 @@ fn verified(files: &Files, roots: &Path) -> Result<SslContext, TlsError> {
     for root in trusted {
         builder.cert_store_mut().add_cert(root).map_err(setup)?;
     }
-    builder.set_verify(SslVerifyMode::PEER);
-    Ok(builder.build())
+    Ok(())
 }
 
 /// The platform's roots, read as they are asked for.

@@ -60,10 +60,10 @@ fn answers_without_records() {
     assert_eq!(planned(MxAnswer::NoRecords, &[]), Plan::Implicit);
     assert_eq!(planned(records(&[]), &[]), Plan::Implicit);
     assert_eq!(status(planned(MxAnswer::NoSuchDomain, &[])), "5.1.2");
-    let words = "SERVFAIL".to_owned();
+    let why = Trouble::Failed("SERVFAIL".to_owned());
     assert_eq!(
-        planned(MxAnswer::Temporary(words.clone()), &[]),
-        Plan::Temporary(words)
+        planned(MxAnswer::Temporary(why.clone()), &[]),
+        Plan::Temporary(why)
     );
 }
 

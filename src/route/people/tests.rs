@@ -81,6 +81,7 @@ fn users_of_each_source() {
     assert_eq!(who(&book, "carol@o.example"), "Unknown");
     assert_eq!(who(&book, "eve@o.example"), "Unknown");
     assert_eq!(who(&book, "dora+y@o.example"), "user dora y");
+    assert_eq!(who(&book, "DORA@o.example"), "user DORA ");
     assert_eq!(who(&book, "frank@o.example"), "user frank ");
     assert_eq!(who(&book, "ann@o.example"), "Unknown");
     book.users.push(Users::System);
