@@ -62,7 +62,7 @@ pub fn authenticated(client: &dyn Display, user: &str, mechanism: &str) {
 
 /// A client gave a wrong user name or password.
 pub fn auth_failed(client: &dyn Display, mechanism: &str) {
-    table::AUTH_FAILED.tell([Some(client), Some(&mechanism)]);
+    table::AUTH_REFUSED.tell([Some(client), Some(&mechanism)]);
 }
 
 /// Logins cannot be checked: nobody gets in until that is mended.

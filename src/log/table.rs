@@ -57,7 +57,7 @@ events! {
     LISTENING Info "listening" ["listener"]
     DISCONNECTED Info "disconnected" ["client" "listener" "messages" "lasted" "error"]
     AUTHENTICATED Info "authenticated" ["client" "user" "mechanism"]
-    AUTH_FAILED Warning "auth-failed" ["client" "mechanism"]
+    AUTH_REFUSED Warning "auth-refused" ["client" "mechanism"]
     AUTH_UNAVAILABLE Error "auth-unavailable" ["error"]
     LOGIN Info "login" ["host" "user" "mechanism"]
     LOGIN_FAILED Error "login-failed" ["host" "user" "error"]
