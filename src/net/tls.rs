@@ -40,15 +40,18 @@ pub struct TlsInfo {
     pub names: Vec<String>,
 }
 
-/// `TLSv1.3 TLS_AES_256_GCM_SHA384`, or `verified`: the form of `state/`, the
-/// log and Received.
+/// `TLSv1.3 TLS_AES_256_GCM_SHA384 verified`, of which what is known and true:
+/// the form of `state/`, the log and Received.
 impl fmt::Display for TlsInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.protocol, &self.cipher) {
-            (Some(protocol), Some(cipher)) => write!(f, "{protocol} {cipher}"),
-            (Some(protocol), None) => f.write_str(protocol),
-            _ if self.verified => f.write_str("verified"),
-            _ => f.write_str("TLS"),
+        let verified = self.verified.then_some("verified");
+        let words: Vec<&str> = [self.protocol.as_deref(), self.cipher.as_deref(), verified]
+            .into_iter()
+            .flatten()
+            .collect();
+        match words.is_empty() {
+            true => f.write_str("TLS"),
+            false => f.write_str(&words.join(" ")),
         }
     }
 }

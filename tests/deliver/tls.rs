@@ -197,7 +197,7 @@ fn required_tls_refuses_a_certificate_that_is_not_good() {
     let wrong = Server::start("wrong.example", false);
     let required = "smarthost_tls = \"required\"";
     for (server, trusted, words) in [
-        (&untrusted, false, "no known authority"),
+        (&untrusted, false, "self-signed"),
         (&wrong, true, "for another name"),
     ] {
         let attempt = attempt(server, "smtp", required, trusted);
@@ -213,7 +213,8 @@ fn a_good_certificate_is_verified() {
     let server = Server::start("localhost", false);
     let attempt = attempt(&server, "smtp", "smarthost_tls = \"required\"", true);
     assert_eq!(attempt.result, Outcome::Delivered, "{attempt:?}");
-    assert_eq!(attempt.tls.as_deref(), Some("verified"));
+    let tls = attempt.tls.unwrap();
+    assert!(tls.ends_with("verified"), "{tls}");
     assert!(server.is_secret());
 }
 
@@ -226,7 +227,8 @@ fn submission_asks_for_a_good_certificate_unless_told_otherwise() {
         assert_eq!(refused.result, Outcome::Deferred, "{scheme}");
         assert!(refused.status.starts_with("4.7."), "{scheme}: {refused:?}");
         let taken = attempt(&server, scheme, "", true);
-        assert_eq!(taken.tls.as_deref(), Some("verified"), "{scheme}");
+        let tls = taken.tls.unwrap();
+        assert!(tls.ends_with("verified"), "{scheme}: {tls}");
         let told = attempt(&server, scheme, "smarthost_tls = \"opportunistic\"", false);
         assert_eq!(told.result, Outcome::Delivered, "{scheme}: {told:?}");
         assert!(told.tls.unwrap().starts_with("TLSv1."), "{scheme}");
