@@ -18,9 +18,9 @@ const ORIGIN: &str = "here.example";
 const INCLUDED: usize = 64;
 
 /// Every third name is a user.
-struct Some;
+struct Sample;
 
-impl Host for Some {
+impl Host for Sample {
     fn has_user(&self, name: &str) -> std::io::Result<bool> {
         Ok(name.len() % 3 == 0)
     }
@@ -66,7 +66,7 @@ fuzz_target!(|text: &str| {
         let name = name.trim();
         let address = Mailbox::parse(name).or_else(|_| Mailbox::parse(&format!("{name}@{ORIGIN}")));
         let Ok(address) = address else { continue };
-        let Ok(found) = expand(&book, &Some, &address, &mut forward) else {
+        let Ok(found) = expand(&book, &Sample, &address, &mut forward) else {
             continue;
         };
         assert!(found.len() <= MAX_TARGETS);

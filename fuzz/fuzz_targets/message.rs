@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use smtputils::message::header::{self, Scanner};
 use smtputils::message::input::LineEnds;
+use smtputils::message::rewrite::Rewrite;
 use smtputils::message::submit::{self, Facts};
 use smtputils::message::{addrlist, encode};
 use smtputils::smtp::addr::Mailbox;
@@ -110,6 +111,8 @@ fn facts(gateway: bool) -> Facts {
         now: Timestamp::UNIX_EPOCH,
         unique: "01J9ZK3F8Q2V7M".to_owned(),
         gateway,
+        rewrite: Rewrite::default(),
+        original: Vec::new(),
     }
 }
 

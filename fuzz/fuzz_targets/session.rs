@@ -56,6 +56,7 @@ impl Carrier {
         let settings = Settings {
             role: Role::Mx,
             hostname: "mx.example.org".to_owned(),
+            origin: is(6).then(|| "example.org".to_owned()),
             caps: Caps {
                 pipelining: true,
                 size: Some(1000),

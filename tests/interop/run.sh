@@ -8,7 +8,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd); top=$(cd "$here/../.." && pwd)
 BUILD=$(cd "$1" && pwd) || exit 66; shift
 SMOKE='smtp-source smtp-sink swaks bsd-mailx openssl python cron'
-ALL="$SMOKE smtp-send mutt maildir-readers s-nail git-send-email php mailutils perl ruby nodemailer aiosmtpd nsd postfix mda"
+ALL="$SMOKE smtp-send mutt maildir-readers s-nail git-send-email php mailutils perl ruby nodemailer aiosmtpd auth nsd postfix mda"
 case ${1:-all} in smoke) cases=$SMOKE ;; all) cases=$ALL ;; *) cases=$* ;; esac
 
 # python3 by its path: what the search path of root has may be closed to others.
@@ -21,6 +21,7 @@ packages='postfix swaks libnet-ssleay-perl bsd-mailx'
 # Languages and mail programs of one case each.
 for case in $cases; do
     case $case in
+    auth) "$top/scripts/unpack.sh" "$PEERS" postfix swaks msmtp libnet-ssleay-perl ;;
     mailutils) "$top/scripts/unpack.sh" "$PEERS" mailutils ;;
     perl) "$top/scripts/unpack.sh" "$PEERS" libmime-lite-perl libemail-sender-perl libmailtools-perl ;;
     ruby) "$top/scripts/unpack.sh" "$PEERS" ruby ruby-mail ;;
