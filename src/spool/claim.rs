@@ -2,7 +2,7 @@
 //! against its name; and all that its holder may do.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -58,11 +58,12 @@ impl Spool {
     /// the process that claimed it. `Ok(None)`: it leads to no message of
     /// that id.
     pub fn adopt(&self, descriptor: OwnedFd, id: Id) -> Result<Option<Claim<'_>>> {
-        let at = At {
+        let file = File::from(descriptor);
+        let at = kernels_name(&file, id).unwrap_or(At {
             sub: Sub::New,
             name: String::new(),
-        };
-        self.claim_file(File::from(descriptor), at, id)
+        });
+        self.claim_file(file, at, id)
     }
 
     fn claim_file(&self, file: File, at: At, id: Id) -> Result<Option<Claim<'_>>> {
@@ -477,4 +478,21 @@ impl Drop for Claim<'_> {
         // What cannot be written now is as if the power had failed.
         let _ = self.write_waiting();
     }
+}
+
+/// Where the kernel has the open file, if that is a name of this id: a hint that
+/// spares the parent, who is handed descriptors alone, reading every directory
+/// for each message. Only ever a hint: it may be of another spool.
+fn kernels_name(file: &File, id: Id) -> Option<At> {
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let path = std::fs::read_link(link).ok()?;
+    let (directory, name) = path.to_str()?.rsplit_once('/')?;
+    let within = |sub: &Sub| directory.ends_with(&format!("/{}", sub.path()));
+    let sub = Sub::ALL
+        .into_iter()
+        .filter(within)
+        .max_by_key(|sub| sub.path().len())?;
+    let name = name.to_owned();
+    let at = At { sub, name };
+    at.entry().filter(|entry| entry.id == id).map(|_| at)
 }

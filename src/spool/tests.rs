@@ -576,6 +576,18 @@ fn a_damaged_state_sets_the_message_aside() {
     assert_eq!(f.now(&entry).place, Place::Failed);
 }
 
+/// The kernel's name of a descriptor is only a hint: a message of another spool
+/// with the same id is not ours.
+#[test]
+fn a_descriptor_of_another_spool_is_not_adopted() {
+    let (ours, other) = (fixture(), fixture());
+    let entry = other.queue(&["bob@example.net"]);
+    let claim = other.claim(&entry);
+    let passed = claim.as_fd().try_clone_to_owned().unwrap();
+    drop(claim);
+    assert!(ours.spool.adopt(passed, entry.id).unwrap().is_none());
+}
+
 #[test]
 fn an_adopted_descriptor_carries_the_claim() {
     let f = fixture();
