@@ -1,5 +1,8 @@
 use std::os::fd::AsFd;
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use super::*;
 
 #[test]
