@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
-use super::proxy::{self, Progress, Told};
+use super::proxy::{self, NOBODY, Progress, Told};
 use super::tls::examine::{Examined, examined};
 use super::tls::{Acceptor, Connector, Demand, Session, TlsError, TlsInfo};
 use crate::class::{Class, Classify};
@@ -306,9 +306,13 @@ impl Conn {
         };
         match timeout(limit, header).await {
             Ok(told) => {
-                if let Told::Ends { peer, local } = told? {
-                    self.ends = Some(Ends { peer, local });
-                }
+                self.ends = Some(match told? {
+                    Told::Ends { peer, local } => Ends { peer, local },
+                    Told::Nothing => Ends {
+                        peer: NOBODY,
+                        local: self.local().unwrap_or(NOBODY),
+                    },
+                });
                 Ok(())
             }
             Err(_) => Err(io::ErrorKind::TimedOut.into()),

@@ -15,6 +15,12 @@ const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Octets before the addresses of version 2.
 const FIXED: usize = 16;
 
+/// The client of whom a proxy tells nothing (`UNKNOWN`, `LOCAL`). The protocol
+/// would have the receiver go by the connection itself: then a stranger had the
+/// rights of the proxy's address, or on a Unix socket those of a local caller,
+/// and could relay. This address is in no network but that of all.
+pub const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// What a header tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {

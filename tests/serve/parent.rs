@@ -2,7 +2,8 @@
 //! death change, and what a service manager hears.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::chown;
 use std::os::unix::net::UnixDatagram;
@@ -260,7 +261,9 @@ fn sockets_are_taken_over() {
 /// P8: a proxy that is listed says who the client is; nobody else is served.
 #[test]
 fn p8_a_proxy_names_the_client() {
-    let site = Site::with_bob("proxy_from = [\"127.0.0.1/32\"]\nrelay_from = [\"192.0.2.0/24\"]");
+    let site = Site::with_bob(
+        "proxy_from = [\"127.0.0.1/32\"]\nrelay_from = [\"192.0.2.0/24\", \"127.0.0.0/8\"]",
+    );
     let server = site.start_at(&["127.0.0.1:0,proxy"]);
     let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
     v2.extend([192, 0, 2, 7, 198, 51, 100, 1, 0x12, 0x34, 0, 25]);
@@ -268,6 +271,9 @@ fn p8_a_proxy_names_the_client() {
         (&b"PROXY TCP4 192.0.2.7 198.51.100.1 4660 25\r\n"[..], "250"),
         (&v2, "250"),
         (b"PROXY TCP4 203.0.113.9 198.51.100.1 4660 25\r\n", "550"),
+        // Of whom nothing is told has not the proxy's own rights.
+        (b"PROXY UNKNOWN\r\n", "550"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", "550"),
     ] {
         let mut client = server.connect();
         client.send(header);
@@ -276,6 +282,13 @@ fn p8_a_proxy_names_the_client() {
         client.expect("MAIL FROM:<a@a.example>", "250");
         client.expect("RCPT TO:<x@far.example>", relays);
     }
+    // Without a header nobody is heard, whatever he may do elsewhere.
+    let mut bare = TcpStream::connect(&server.addresses[0]).unwrap();
+    bare.write_all(b"EHLO c.example\r\n").unwrap();
+    let mut heard = Vec::new();
+    // It may end by a reset: part of what was sent is not read.
+    let _ = bare.read_to_end(&mut heard);
+    assert_eq!(heard, b"");
     fs::write(
         site.config(),
         fs::read_to_string(site.config())
