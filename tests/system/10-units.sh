@@ -17,15 +17,20 @@ for socket in $(find "/proc/$runner/fd" -lname 'socket:*' -printf '%l\n' | tr -d
 done
 say 'a parent as root, a worker that is nobody else'
 
-# The server becomes the service user before it takes the first octet.
+# The server's parent is root and holds the sockets; who hears clients is the service user.
 printf '[serve]\nlisten = ["127.0.0.1:0"]\n' >>/etc/smtputils/config.toml
 setpriv --bounding-set "$(bounding serve)" $(unit serve ExecStart) >/root/serve.out 2>/root/serve.err & server=$!
 until_true 'the server listens' grep -q '^listening ' /root/serve.out
 port=$(sed -n 's/^listening .*:\([0-9]*\).*/\1/p' /root/serve.out)
-until_true 'the server left root' test "$(status $server Uid)" = "$service $service $service $service"
-same "$group $group $group $group" "$(status $server Gid)" 'the group of the server'
-same '' "$(status $server Groups | xargs)" 'groups of the server'
-same 1 "$(status $server NoNewPrivs)" 'no new privileges for the server'
+same '0 0 0 0' "$(status $server Uid)" 'the parent of the server is root'
+same 1 "$(status $server Threads)" 'it has one thread, to fork from'
+has_hearer() { hearer=$(xargs <"/proc/$server/task/$server/children"); [ -n "$hearer" ]; }
+until_true "a worker of the server" has_hearer
+same "$service $service $service $service" "$(status $hearer Uid)" 'the server'\''s worker is the service user'
+same "$group $group $group $group" "$(status $hearer Gid)" 'the group of the server'
+same '' "$(status $hearer Groups | xargs)" 'groups of the server'
+same 1 "$(status $hearer NoNewPrivs)" 'no new privileges for the server'
+same 0000000000000000 "$(status $hearer CapEff)" 'the server has no capabilities'
 python3 - "$port" <<'END' || fail 'SMTP to ann'
 import smtplib, sys
 with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20) as s:

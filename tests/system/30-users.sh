@@ -19,10 +19,10 @@ for dir in '' /new /cur /state /tmp /history /expand; do
 done
 exits 1 'a hard link from the spool' by ann ln "$theirs" /home/ann/link
 exits 1 'removing' by ann rm -f "$theirs"
-exits 73 'smtp-queue list by a user' by ann smtp-queue list
-exits 73 'smtp-queue remove by a user' by ann smtp-queue remove "$(basename "${theirs%%,*}")"
-exits 73 'smtp-queue run by a user' by ann smtp-queue run
-exits 73 'smtp-queue cat by a user' by ann smtp-queue cat "$(basename "${theirs%%,*}")"
+exits 77 'smtp-queue list by a user' by ann smtp-queue list
+exits 77 'smtp-queue remove by a user' by ann smtp-queue remove "$(basename "${theirs%%,*}")"
+exits 77 'smtp-queue run by a user' by ann smtp-queue run
+exits 77 'smtp-queue cat by a user' by ann smtp-queue cat "$(basename "${theirs%%,*}")"
 say "a user's message is 0640 of the spool's group; the spool is closed to users"
 
 # mailq and newaliases answer every user; what is queued stays.

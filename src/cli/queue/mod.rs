@@ -27,7 +27,7 @@ use super::drain::Runner;
 use super::{Done, Stop};
 use crate::class::Class;
 use crate::config::{Config, LogTo, Overrides};
-use crate::spool::Spool;
+use crate::spool::{Spool, SpoolError};
 use crate::sys;
 
 pub const TOOL: &str = "smtp-queue";
@@ -117,7 +117,11 @@ struct Context {
 
 impl Context {
     fn spool(&self) -> Result<Spool, Stop> {
-        Spool::open(&self.config.spool).map_err(|error| match error.is_refused() {
+        self.ours(Spool::open(&self.config.spool))
+    }
+
+    fn ours(&self, opened: Result<Spool, SpoolError>) -> Result<Spool, Stop> {
+        opened.map_err(|error| match error.is_refused() {
             true => self.not_ours(),
             false => error.into(),
         })

@@ -3,7 +3,6 @@
 use super::Context;
 use super::select::Filter;
 use crate::cli::{Done, Stop};
-use crate::config::Config;
 use crate::deliver::{self, Mode};
 use crate::smtp::client::Trace;
 use crate::spool::Spool;
@@ -30,7 +29,7 @@ pub struct Options {
 }
 
 pub fn run(context: Context, options: &Options) -> Done {
-    let spool = open(&context.config)?;
+    let spool = open(&context)?;
     let mode = mode(&spool, options)?;
     let trace = options
         .trace
@@ -60,9 +59,10 @@ fn mode(spool: &Spool, options: &Options) -> Result<Mode, Stop> {
 }
 
 /// The spool; where there is none yet, a new one.
-fn open(config: &Config) -> Result<Spool, Stop> {
-    match config.spool.exists() {
-        true => Ok(Spool::open_or_create(&config.spool, None)?),
-        false => super::setup::make(config),
+fn open(context: &Context) -> Result<Spool, Stop> {
+    let path = &context.config.spool;
+    match path.exists() {
+        true => context.ours(Spool::open_or_create(path, None)),
+        false => super::setup::make(&context.config),
     }
 }
